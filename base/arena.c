@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK_SIZE = 16 * 1024 };
+
+struct arena_block {
+	struct arena_block *next;
+	size_t used, size;
+	_Alignas(16) char data[];
+};
+
+static struct arena_block *new_block(size_t size)
+{
+	struct arena_block *block = calloc(1, sizeof(*block) + size);
+
+	if (!block) {
+		fprintf(stderr, "holm: out of memory\n");
+		abort();
+	}
+	block->size = size;
+	return block;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	struct arena_block *head = arena->head;
+	void *p;
+
+	size = (size + 15) & ~(size_t)15;
+	if (!head || head->size - head->used < size) {
+		struct arena_block *block = new_block(size > BLOCK_SIZE ? size : BLOCK_SIZE);
+
+		block->next = head;
+		arena->head = head = block;
+	}
+	p = head->data + head->used;
+	head->used += size;
+	return p;
+}
+
+void *arena_memdup(struct arena *arena, const void *data, size_t size)
+{
+	void *p = arena_alloc(arena, size);
+
+	if (size)
+		memcpy(p, data, size);
+	return p;
+}
+
+char *arena_strdup(struct arena *arena, const char *string)
+{
+	return string ? arena_memdup(arena, string, strlen(string) + 1) : NULL;
+}
+
+char *arena_format(struct arena *arena, const char *format, ...)
+{
+	va_list args;
+	char *p;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	p = arena_alloc(arena, n + 1);
+	va_start(args, format);
+	vsnprintf(p, n + 1, format, args);
+	va_end(args);
+	return p;
+}
+
+void arena_release(struct arena *arena)
+{
+	while (arena->head) {
+		struct arena_block *next = arena->head->next;
+
+		free(arena->head);
+		arena->head = next;
+	}
+}

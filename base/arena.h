@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An arena: many small allocations, one release.  Memory comes zeroed.  A document (a decoded config.json, a plan)
+ * owns one arena and everything it points to lives in it.
+ *
+ * Allocation failure ends the process (abort with a message): with overcommit it does not happen to the sizes
+ * here, and a path that can't be tested is not written.
+ */
+#ifndef HOLM_BASE_ARENA_H
+#define HOLM_BASE_ARENA_H
+
+#include <stddef.h>
+
+struct arena_block;
+
+struct arena {
+	struct arena_block *head;
+};
+
+#define ARENA_INIT ((struct arena){0})
+
+void *arena_alloc(struct arena *arena, size_t size);			 /* aligned to 16, zeroed */
+void *arena_memdup(struct arena *arena, const void *data, size_t size);
+char *arena_strdup(struct arena *arena, const char *string);
+char *arena_format(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void arena_release(struct arena *arena);
+
+#define arena_new(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
+#define arena_array(arena, type, n) ((type *)arena_alloc((arena), sizeof(type) * (n)))
+
+#define auto_arena __attribute__((cleanup(arena_release))) struct arena
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "base/sys.h"
+
+int proc_start_time(pid_t pid, uint64_t *ret_start, char *ret_state)
+{
+	auto_free char *data = NULL;
+	char path[64], *p;
+	char state;
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	r = file_read(AT_FDCWD, path, 4096, &data, NULL);
+	if (r)
+		return r == -ENOENT ? -ESRCH : r;
+	p = strrchr(data, ')'); /* the command's name, in brackets, may hold anything */
+	if (!p || p[1] != ' ')
+		return -EIO;
+	p += 2;
+	state = *p;
+	for (int field = 3; field < 22; field++) {
+		p = strchr(p, ' ');
+		if (!p)
+			return -EIO;
+		p++;
+	}
+	*ret_start = strtoull(p, NULL, 10);
+	if (ret_state)
+		*ret_state = state;
+	return 0;
+}
+
+int proc_open(pid_t pid, uint64_t start, int *ret_pidfd)
+{
+	auto_fd pidfd = -1;
+	uint64_t now;
+	char state;
+	int r;
+
+	/* The pidfd first: if the start time read afterwards fits, both speak of the same process. */
+	pidfd = sys_pidfd_open(pid, 0);
+	if (pidfd < 0)
+		return -errno;
+	r = proc_start_time(pid, &now, &state);
+	if (r)
+		return r;
+	if (now != start || state == 'Z' || state == 'X')
+		return -ESRCH;
+	*ret_pidfd = take_fd(&pidfd);
+	return 0;
+}
+
+int proc_boot_id(char ret_id[BOOT_ID_SIZE])
+{
+	auto_free char *data = NULL;
+	size_t size;
+	int r = file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 256, &data, &size);
+
+	if (r)
+		return r;
+	if (size < BOOT_ID_SIZE - 1)
+		return -EIO;
+	memcpy(ret_id, data, BOOT_ID_SIZE - 1);
+	ret_id[BOOT_ID_SIZE - 1] = 0;
+	return 0;
+}
