@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One container's control group: where it is on this host, its limits, its life.
+ *
+ * Life: cgroup_plan() decides, without side effect, every folder and every write (holm explain prints them);
+ * cgroup_create() does them and hands back the descriptors through which init enters; cgroup_destroy() removes the
+ * folders again, also from a record alone.  A cgroup is named by struct cgroup: one path per hierarchy, as strings that go
+ * into the container's record.
+ *
+ * The fast way in: on v2 the caller clones with CLONE_INTO_CGROUP; on v1 init itself, single-threaded, writes "0" to each
+ * `tasks` file.  Writing somebody else's pid to cgroup.procs takes the kernel's threadgroup lock for writing, which waits
+ * for an RCU grace period: 7 to 15 ms on an idle host (6.18), against 20 us.
+ */
+#ifndef HOLM_CGROUPS_CGROUP_H
+#define HOLM_CGROUPS_CGROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+
+struct spec_resources;
+struct cgroup_host; /* cgroups/host.h */
+
+/* A folder in one hierarchy. */
+struct cgroup_path {
+	const char *controllers; /* v1: "memory" or "cpu,cpuacct" or "name=systemd"; "" for v2 */
+	const char *path;	 /* absolute on the host: "/sys/fs/cgroup/memory/a/b" */
+};
+
+struct cgroup {
+	struct cgroup_path *paths;
+	size_t n_paths;
+	const char *scope; /* systemd's unit that holds it, NULL: none */
+};
+
+enum cgroup_driver { CGROUP_DIRECT, CGROUP_SYSTEMD, CGROUP_DISABLED };
+
+struct cgroup_request {
+	const char *id;
+	const char *cgroups_path; /* linux.cgroupsPath, NULL: chosen */
+	enum cgroup_driver driver;
+	const struct spec_resources *resources; /* NULL: none */
+	bool rootless;				/* what can't be made is left out if nothing in resources needs it */
+	bool delegate;				/* v2: give the folder to delegate_uid (private cgroup ns, rw cgroup mount) */
+	uid_t delegate_uid;
+};
+
+enum cgroup_step_kind {
+	CGROUP_MKDIR,  /* path: a folder (parents that are missing too) */
+	CGROUP_ENABLE, /* path: a parent's cgroup.subtree_control; value: "+cpu +memory" */
+	CGROUP_WRITE,  /* path: a file; value: what is written */
+	CGROUP_DEVICES, /* path: the folder that gets the BPF device program */
+	CGROUP_CHOWN,  /* path: given to value's uid */
+	CGROUP_SCOPE,  /* value: systemd's unit */
+	CGROUP_JOIN,   /* path: v1 tasks file that init writes itself to */
+};
+
+/* One thing that cgroup_create() will do, in order. */
+struct cgroup_step {
+	enum cgroup_step_kind kind;
+	const char *path;
+	const char *value; /* NULL: none */
+	const char *cause; /* the spec path that asked for it ("linux.resources.memory.limit"), NULL: holm's own */
+	bool optional;	   /* a failure is a warning */
+};
+
+struct cgroup_plan {
+	struct cgroup cgroup;
+	struct cgroup_step *steps;
+	size_t n_steps;
+	const struct cgroup_request *request;
+};
+
+/*
+ * Decides.  Pure but for looking at the host (cgroup_host).  A limit that this host can't enforce is refused, naming
+ * controller and reason.  All of *ret lives in arena; request must live as long.
+ */
+int cgroup_plan(const struct cgroup_host *host, const struct cgroup_request *request, struct arena *arena,
+		struct cgroup_plan *ret, struct error *e) must_check;
+
+enum { CGROUP_MAX_JOINS = 16 };
+
+/* How a process gets in: the v2 folder for CLONE_INTO_CGROUP (-1: none) and open v1 `tasks` files. */
+struct cgroup_entry {
+	int into_fd;
+	int join_fds[CGROUP_MAX_JOINS];
+	size_t n_joins;
+};
+
+#define CGROUP_ENTRY_INIT ((struct cgroup_entry){.into_fd = -1})
+
+/*
+ * Does the plan.  An existing, populated cgroup is refused, untouched.  On failure everything made is undone.
+ * (systemd's scope needs a process and is made by cgroup_adopt() once init exists.)
+ */
+int cgroup_create(const struct cgroup_host *host, const struct cgroup_plan *plan, struct cgroup_entry *ret,
+		  struct error *e) must_check;
+int cgroup_adopt(const struct cgroup_host *host, const struct cgroup_plan *plan, pid_t pid, struct error *e) must_check;
+void cgroup_entry_release(struct cgroup_entry *entry);
+
+/* Opens the way into a cgroup that exists (exec).  sub: a path below it ("" or NULL: itself). */
+int cgroup_enter(const struct cgroup *cgroup, const char *sub, struct cgroup_entry *ret, struct error *e) must_check;
+
+/* Kills every process in it and below (cgroup.kill, or freeze, kill, thaw) and waits until it is empty. */
+int cgroup_kill(const struct cgroup *cgroup, struct error *e) must_check;
+
+/* Sends a signal to every process in it and below; freezing around it where that is needed to be sure. */
+int cgroup_signal(const struct cgroup *cgroup, int signal, struct error *e) must_check;
+
+/* Removes it and what the payload made below it.  What is gone already is fine.  Retries while the kernel is busy. */
+int cgroup_destroy(const struct cgroup *cgroup, struct error *e) must_check;
+
+/* Is any process in it or below? */
+int cgroup_is_populated(const struct cgroup *cgroup, bool *ret, struct error *e) must_check;
+
+/* Every pid in it and below, malloc'd for the caller. */
+int cgroup_pids(const struct cgroup *cgroup, pid_t **ret_pids, size_t *ret_n, struct error *e) must_check;
+
+int cgroup_freeze(const struct cgroup *cgroup, bool freeze, struct error *e) must_check;
+int cgroup_is_frozen(const struct cgroup *cgroup, bool *ret, struct error *e) must_check;
+
+/* A patch: sets what resources names, nothing else; reads back; on failure the old values are written again. */
+int cgroup_update(const struct cgroup_host *host, const struct cgroup *cgroup, const struct spec_resources *resources,
+		  struct error *e) must_check;
+
+#endif
