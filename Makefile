@@ -43,6 +43,7 @@ headers := $(wildcard base/*.h spec/*.h cgroups/*.h runtime/*.h cmd/*.h netns/*.
 # Tests: one program per file.  Those that run inside containers, or beside them as attackers, are static.
 unit := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
 tools := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/probe/*.c tests/bench/*.c tests/attack/*.c tests/crash/*.c))
+drivers := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/drive/*.c))
 fuzzers := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/*.c))
 
 # --- how -------------------------------------------------------------------------------------------------------------
@@ -74,7 +75,7 @@ INIT_LDFLAGS := -nostdlib -static -no-pie -s -Wl,--gc-sections,--build-id=none,-
 
 all: $(programs) $(if $(main),,$(objects)) ## build holm and the programs beside it
 programs: all
-test-programs: all $(unit) $(tools)
+test-programs: all $(unit) $(tools) $(drivers)
 
 # Changed flags rebuild everything; the missing library is named once, in words.
 $(BUILD)/flags: FORCE
@@ -127,6 +128,11 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libholm.a | $(BUILD)/lib
 $(tools): $(BUILD)/tests/%: tests/%.c $(BUILD)/flags
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(holm_cppflags) -std=gnu17 $(WARNINGS) $(CFLAGS) -MMD -MP -static $< -o $@
+
+# Drivers make functions of ours callable from a script.
+$(drivers): $(BUILD)/tests/drive/%: $(BUILD)/tests/drive/%.o $(BUILD)/libholm.a
+	$(call say,LD)
+	$(Q)$(CC) $(holm_ldflags) $(LDFLAGS) -pie $^ -o $@
 
 $(fuzzers): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libholm.a
 	$(call say,LD)
