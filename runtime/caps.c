@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "runtime/caps.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/str.h"
+
+/*
+ * capabilities(7), all of them.  libcap has the same table, but its constructor probes the kernel's last capability in
+ * every start of holm; tests/unit/caps.c compares the two.
+ */
+static const char *const names[] = {
+    [CAP_CHOWN] = "CAP_CHOWN",
+    [CAP_DAC_OVERRIDE] = "CAP_DAC_OVERRIDE",
+    [CAP_DAC_READ_SEARCH] = "CAP_DAC_READ_SEARCH",
+    [CAP_FOWNER] = "CAP_FOWNER",
+    [CAP_FSETID] = "CAP_FSETID",
+    [CAP_KILL] = "CAP_KILL",
+    [CAP_SETGID] = "CAP_SETGID",
+    [CAP_SETUID] = "CAP_SETUID",
+    [CAP_SETPCAP] = "CAP_SETPCAP",
+    [CAP_LINUX_IMMUTABLE] = "CAP_LINUX_IMMUTABLE",
+    [CAP_NET_BIND_SERVICE] = "CAP_NET_BIND_SERVICE",
+    [CAP_NET_BROADCAST] = "CAP_NET_BROADCAST",
+    [CAP_NET_ADMIN] = "CAP_NET_ADMIN",
+    [CAP_NET_RAW] = "CAP_NET_RAW",
+    [CAP_IPC_LOCK] = "CAP_IPC_LOCK",
+    [CAP_IPC_OWNER] = "CAP_IPC_OWNER",
+    [CAP_SYS_MODULE] = "CAP_SYS_MODULE",
+    [CAP_SYS_RAWIO] = "CAP_SYS_RAWIO",
+    [CAP_SYS_CHROOT] = "CAP_SYS_CHROOT",
+    [CAP_SYS_PTRACE] = "CAP_SYS_PTRACE",
+    [CAP_SYS_PACCT] = "CAP_SYS_PACCT",
+    [CAP_SYS_ADMIN] = "CAP_SYS_ADMIN",
+    [CAP_SYS_BOOT] = "CAP_SYS_BOOT",
+    [CAP_SYS_NICE] = "CAP_SYS_NICE",
+    [CAP_SYS_RESOURCE] = "CAP_SYS_RESOURCE",
+    [CAP_SYS_TIME] = "CAP_SYS_TIME",
+    [CAP_SYS_TTY_CONFIG] = "CAP_SYS_TTY_CONFIG",
+    [CAP_MKNOD] = "CAP_MKNOD",
+    [CAP_LEASE] = "CAP_LEASE",
+    [CAP_AUDIT_WRITE] = "CAP_AUDIT_WRITE",
+    [CAP_AUDIT_CONTROL] = "CAP_AUDIT_CONTROL",
+    [CAP_SETFCAP] = "CAP_SETFCAP",
+    [CAP_MAC_OVERRIDE] = "CAP_MAC_OVERRIDE",
+    [CAP_MAC_ADMIN] = "CAP_MAC_ADMIN",
+    [CAP_SYSLOG] = "CAP_SYSLOG",
+    [CAP_WAKE_ALARM] = "CAP_WAKE_ALARM",
+    [CAP_BLOCK_SUSPEND] = "CAP_BLOCK_SUSPEND",
+    [CAP_AUDIT_READ] = "CAP_AUDIT_READ",
+    [CAP_PERFMON] = "CAP_PERFMON",
+    [CAP_BPF] = "CAP_BPF",
+    [CAP_CHECKPOINT_RESTORE] = "CAP_CHECKPOINT_RESTORE",
+};
+
+static const char *const set_names[_SPEC_CAP_SET_N] = {
+    [SPEC_CAP_BOUNDING] = "bounding",	    [SPEC_CAP_EFFECTIVE] = "effective", [SPEC_CAP_PERMITTED] = "permitted",
+    [SPEC_CAP_INHERITABLE] = "inheritable", [SPEC_CAP_AMBIENT] = "ambient",
+};
+
+int caps_from_name(const char *name)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+		if (str_equal(names[i], name))
+			return i;
+	return -1;
+}
+
+const char *caps_name(unsigned n)
+{
+	return n < ARRAY_SIZE(names) ? names[n] : NULL;
+}
+
+static uint64_t read_names(const struct spec_capabilities *capabilities, enum spec_capability_set set)
+{
+	uint64_t mask = 0;
+
+	for (size_t i = 0; i < capabilities->sets[set].n; i++) {
+		int n = caps_from_name(capabilities->sets[set].names[i]);
+
+		if (n < 0)
+			log_warning("process.capabilities.%s[%zu]: unknown capability '%s' is left out", set_names[set],
+				    i, capabilities->sets[set].names[i]);
+		else
+			mask |= UINT64_C(1) << n;
+	}
+	return mask;
+}
+
+static int read_permitted(uint64_t *ret, struct error *e)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return error_system(e, errno, "capget");
+	*ret = data[0].permitted | (uint64_t)data[1].permitted << 32;
+	return 0;
+}
+
+/* Those of mask that the bounding set has; it can only be asked one by one. */
+static uint64_t keep_bounding(uint64_t mask)
+{
+	uint64_t kept = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+		if (mask & UINT64_C(1) << i && prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1)
+			kept |= UINT64_C(1) << i;
+	return kept;
+}
+
+/* Leaves out of *set what is not in allowed; what *warned has was told before. */
+static void limit(uint64_t *set, uint64_t allowed, enum spec_capability_set which, const char *why, uint64_t *warned)
+{
+	uint64_t lost = *set & ~allowed, untold = lost & ~*warned;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+		if (untold & UINT64_C(1) << i)
+			log_warning("process.capabilities.%s: %s %s", set_names[which], names[i], why);
+	*set &= allowed;
+	*warned |= lost;
+}
+
+int caps_resolve(const struct spec_capabilities *capabilities, bool all_grantable, struct caps_sets *ret,
+		 struct error *e)
+{
+	static const char not_here[] = "can't be granted here and is left out";
+	uint64_t permitted = 0, warned = 0, set[_SPEC_CAP_SET_N];
+	int r;
+
+	if (!capabilities) {
+		*ret = (struct caps_sets){0};
+		return 0;
+	}
+	for (int i = 0; i < _SPEC_CAP_SET_N; i++)
+		set[i] = read_names(capabilities, i);
+	if (!all_grantable) {
+		r = read_permitted(&permitted, e);
+		if (r)
+			return r;
+		/*
+		 * capset(2) takes nothing into permitted that was not there, and nothing into inheritable that is not
+		 * in the bounding set; a member of the bounding set that we don't hold ourselves may still stay in it.
+		 */
+		limit(&set[SPEC_CAP_BOUNDING], permitted | keep_bounding(set[SPEC_CAP_BOUNDING] & ~permitted),
+		      SPEC_CAP_BOUNDING, not_here, &warned);
+		limit(&set[SPEC_CAP_PERMITTED], permitted, SPEC_CAP_PERMITTED, not_here, &warned);
+		limit(&set[SPEC_CAP_EFFECTIVE], permitted, SPEC_CAP_EFFECTIVE, not_here, &warned);
+		limit(&set[SPEC_CAP_INHERITABLE], keep_bounding(set[SPEC_CAP_INHERITABLE]), SPEC_CAP_INHERITABLE,
+		      not_here, &warned);
+	}
+	limit(&set[SPEC_CAP_EFFECTIVE], set[SPEC_CAP_PERMITTED], SPEC_CAP_EFFECTIVE,
+	      "is not in permitted and is left out", &warned);
+	limit(&set[SPEC_CAP_AMBIENT], set[SPEC_CAP_PERMITTED] & set[SPEC_CAP_INHERITABLE], SPEC_CAP_AMBIENT,
+	      "is not in both permitted and inheritable and is left out", &warned);
+	*ret = (struct caps_sets){
+	    .bounding = set[SPEC_CAP_BOUNDING],
+	    .effective = set[SPEC_CAP_EFFECTIVE],
+	    .permitted = set[SPEC_CAP_PERMITTED],
+	    .inheritable = set[SPEC_CAP_INHERITABLE],
+	    .ambient = set[SPEC_CAP_AMBIENT],
+	};
+	return 0;
+}
