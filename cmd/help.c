@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cmd/output.h"
+#include "cmd/verbs.h"
+
+static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
+{
+	const struct verb *verb = n ? verb_find(operands[0]) : NULL;
+	auto_str text = STR_INIT;
+
+	(void)call, (void)options;
+	if (n && (!verb || !verb->summary))
+		return verb_refuse_unknown(operands[0], e);
+	if (verb)
+		verb_print_help(verb, &text);
+	else
+		verb_print_program_help(&text);
+	return output_write(str_peek(&text), e);
+}
+
+const struct verb verb_help = {
+    .name = "help",
+    .summary = "tell about holm, or about one verb",
+    .operands = "[VERB]",
+    .min = 0,
+    .max = 1,
+    .failure = VERB_UNKNOWN,
+    .run = run,
+};

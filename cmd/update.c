@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cmd/verbs.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "spec/resources.h"
+
+struct update_options {
+	const char *file;
+	const char *l3_cache_schema, *mem_bw_schema;
+	struct spec_resources resources;
+	struct spec_number ignored;
+};
+
+/* A row for the limit that is written into resources at member. */
+#define LIMIT(member, name, type, metavar, help)                                                                       \
+	OPTION(struct update_options, resources.member, name, 0, type, metavar, help)
+
+static const struct option rows[] = {
+    OPTION(struct update_options, file, "resources", 'r', STRING, "FILE",
+	   "take linux.resources from FILE, or - for standard input"),
+    LIMIT(memory.limit, "memory", SIZE, "BYTES", "memory limit"),
+    LIMIT(memory.reservation, "memory-reservation", SIZE, "BYTES", "memory that is kept when the host runs short"),
+    LIMIT(memory.swap, "memory-swap", SIZE, "BYTES", "memory and swap together; -1: no limit"),
+    LIMIT(cpu.shares, "cpu-share", UNSIGNED, "N", "weight against other containers"),
+    LIMIT(cpu.quota, "cpu-quota", NUMBER, "US", "CPU time per period, in microseconds; -1: no limit"),
+    LIMIT(cpu.period, "cpu-period", UNSIGNED, "US", "length of the period, in microseconds"),
+    LIMIT(cpu.burst, "cpu-burst", UNSIGNED, "US", "unused quota that may be saved up, in microseconds"),
+    LIMIT(cpu.idle, "cpu-idle", NUMBER, "0|1", "1: run only when nothing else wants to"),
+    LIMIT(cpu.realtime_period, "cpu-rt-period", UNSIGNED, "US", "period of realtime scheduling"),
+    LIMIT(cpu.realtime_runtime, "cpu-rt-runtime", NUMBER, "US", "realtime CPU time per period"),
+    LIMIT(cpu.cpus, "cpuset-cpus", STRING, "LIST", "CPUs it may use, such as 0-3,7"),
+    LIMIT(cpu.mems, "cpuset-mems", STRING, "LIST", "memory nodes it may use"),
+    LIMIT(block_io.weight, "blkio-weight", UNSIGNED, "N", "block I/O weight, 10 to 1000"),
+    LIMIT(pids.limit, "pids-limit", NUMBER, "N", "number of processes; -1: no limit"),
+    OPTION(struct update_options, l3_cache_schema, "l3-cache-schema", 0, STRING, "SCHEMA", "Intel RDT cache schema"),
+    OPTION(struct update_options, mem_bw_schema, "mem-bw-schema", 0, STRING, "SCHEMA",
+	   "Intel RDT memory bandwidth schema"),
+    OPTION(struct update_options, ignored, "kernel-memory", 0, SIZE, "BYTES", NULL),
+    OPTION(struct update_options, ignored, "kernel-memory-tcp", 0, SIZE, "BYTES", NULL),
+};
+
+enum { RESOURCES_MAX = 16 << 20 };
+
+static int read_resources(const char *path, struct arena *arena, struct spec_resources **ret, struct error *e)
+{
+	bool standard = str_equal(path, "-");
+	auto_free char *text = NULL;
+	auto_fd fd = -1;
+	size_t size;
+	int r;
+
+	if (!standard) {
+		r = fd_open(AT_FDCWD, path, O_RDONLY, NULL, &fd, e);
+		if (r)
+			return r;
+	}
+	r = fd_read_all(standard ? STDIN_FILENO : fd, RESOURCES_MAX, &text, &size);
+	if (r)
+		return error_system(e, -r, "read '%s'", standard ? "standard input" : path);
+	return spec_parse_resources(text, size, standard ? "standard input" : path, arena, ret, e);
+}
+
+static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
+{
+	const struct update_options *o = options;
+	struct spec_resources *resources = NULL;
+	int r;
+
+	(void)n;
+	if (o->l3_cache_schema || o->mem_bw_schema)
+		return error_refuse(e, ERROR_UNSUPPORTED, "--%s: Intel RDT of a running container can't be changed",
+				    o->l3_cache_schema ? "l3-cache-schema" : "mem-bw-schema");
+	if (!o->file)
+		return container_update(&call->runtime, operands[0], &o->resources, e);
+	r = read_resources(o->file, call->arena, &resources, e);
+	if (r)
+		return r;
+	return container_update(&call->runtime, operands[0], resources, e);
+}
+
+const struct verb verb_update = {
+    .name = "update",
+    .summary = "change the limits of a running container",
+    .operands = "ID",
+    .min = 1,
+    .max = 1,
+    VERB_OPTIONS(struct update_options, rows),
+    .text = "What is not named keeps its value.  Either every change is made or none.  With --resources the other\n"
+	    "options do not count.",
+    .run = run,
+};

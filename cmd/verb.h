@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Verbs: what holm can be asked to do.  One struct per verb, each in a file of its own; the table in verb.c is the only
+ * list of them, and main, help and completion walk it.
+ *
+ * A handler gets its options parsed and its operands counted.  It returns 0 or -errno with *e filled and prints no
+ * errors; what it prints to standard output goes through output.h.
+ */
+#ifndef HOLM_CMD_VERB_H
+#define HOLM_CMD_VERB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "cmd/option.h"
+#include "runtime/container.h"
+
+struct verb;
+
+/* One run of holm, as a handler sees it. */
+struct invocation {
+	const struct verb *verb;
+	struct runtime runtime;
+	bool root_given; /* --root was */
+	struct arena *arena;
+	int status; /* the exit status on success; the handler may set it (default 0) */
+};
+
+enum { VERB_ANY_OPERANDS = -1, VERB_OPTIONS_SIZE = 1024, VERB_UNKNOWN = 3 /* exit status */ };
+
+/* The options of a verb: rows, the struct they are offsets into, which has to fit into VERB_OPTIONS_SIZE. */
+#define VERB_OPTIONS(type, rows) .options = {(rows), ARRAY_SIZE(rows) / (sizeof(type) <= VERB_OPTIONS_SIZE)}
+
+struct verb {
+	const char *name;
+	const char *summary;  /* NULL: private, not shown anywhere */
+	const char *operands; /* synopsis: "ID [SIGNAL]"; "" for none */
+	int min, max;	      /* operands; VERB_ANY_OPERANDS */
+	enum option_order order;
+	struct option_table options;
+	bool raw;	    /* options are not parsed: everything is an operand */
+	bool makes_root;    /* the state folder of an ordinary user is made when missing */
+	const char *prefix; /* put before errors ("create failed"); NULL: none */
+	int failure;	    /* exit status of failures, when not by kind; 0: by kind */
+	const char *text;   /* paragraphs for help, after the synopsis; NULL: none */
+	int (*run)(struct invocation *call, void *options, char **operands, size_t n, struct error *e) must_check;
+};
+
+/* Every verb, in the order of help. */
+extern const struct verb *const verbs[];
+extern const size_t n_verbs;
+
+/* NULL: no such verb. */
+const struct verb *verb_find(const char *name);
+
+/* -EINVAL and ERROR_USAGE: there is no verb of that name, but perhaps one like it. */
+int verb_refuse_unknown(const char *name, struct error *e) must_check;
+
+/* -EINVAL and ERROR_USAGE in runc's words when n operands are not what verb takes. */
+int verb_check_operands(const struct verb *verb, size_t n, struct error *e) must_check;
+
+/* The help text of one verb, and of the program. */
+void verb_print_help(const struct verb *verb, struct str *out);
+void verb_print_program_help(struct str *out);
+
+/* ---- options that hold for every verb ---- */
+
+enum global_log_format { GLOBAL_LOG_TEXT, GLOBAL_LOG_JSON };
+enum global_rootless { GLOBAL_ROOTLESS_AUTO, GLOBAL_ROOTLESS_TRUE, GLOBAL_ROOTLESS_FALSE };
+
+struct global_options {
+	bool debug, version, systemd_cgroup;
+	const char *log, *root, *criu;
+	int log_format;	    /* enum global_log_format */
+	int rootless;	    /* enum global_log_format { GLOBAL_LOG_TEXT, GLOBAL_LOG_JSON };
+enum global_rootless */
+	int cgroup_manager; /* enum cgroup_driver */
+};
+
+extern const struct option_table global_options;
+
+#endif
