@@ -25,10 +25,10 @@ main := $(firstword $(wildcard cmd/main.c cmd/holm.c))
 helpers := $(patsubst cmd/%.c,%,$(wildcard cmd/holm-*.c))
 programs := $(if $(main),$(BUILD)/holm) $(helpers:%=$(BUILD)/%)
 
-LIBS_holm := -ljansson -lseccomp -lcap
+LIBS_holm := -ljansson -lseccomp -lcap -lm
 LIBS_holm-net := $(if $(SANITIZE),-ljansson -lnftnl,-Wl$(comma)-Bstatic -ljansson -lnftnl -Wl$(comma)-Bdynamic) -lmnl
 LIBS_holm-unpack := -larchive
-LIBS_unit := -lcmocka -ljansson -lseccomp -lcap -lnftnl -lmnl
+LIBS_unit := -lcmocka -ljansson -lseccomp -lcap -lnftnl -lmnl -lm
 PACKAGES_holm := libjansson-dev libseccomp-dev libcap-dev
 PACKAGES_holm-net := libjansson-dev libnftnl-dev libmnl-dev
 PACKAGES_holm-unpack := libarchive-dev
@@ -132,7 +132,7 @@ $(tools): $(BUILD)/tests/%: tests/%.c $(BUILD)/flags
 # Drivers make functions of ours callable from a script.
 $(drivers): $(BUILD)/tests/drive/%: $(BUILD)/tests/drive/%.o $(BUILD)/libholm.a
 	$(call say,LD)
-	$(Q)$(CC) $(holm_ldflags) $(LDFLAGS) -pie $^ -o $@
+	$(Q)$(CC) $(holm_ldflags) $(LDFLAGS) -pie $^ -lm -o $@
 
 $(fuzzers): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libholm.a
 	$(call say,LD)

@@ -4,12 +4,12 @@
  *
  * Life: cgroup_plan() decides, without side effect, every folder and every write (holm explain prints them);
  * cgroup_create() does them and hands back the descriptors through which init enters; cgroup_destroy() removes the
- * folders again, also from a record alone.  A cgroup is named by struct cgroup: one path per hierarchy, as strings that go
- * into the container's record.
+ * folders again, also from a record alone.  A cgroup is named by struct cgroup: one path per hierarchy, as strings that
+ * go into the container's record.
  *
- * The fast way in: on v2 the caller clones with CLONE_INTO_CGROUP; on v1 init itself, single-threaded, writes "0" to each
- * `tasks` file.  Writing somebody else's pid to cgroup.procs takes the kernel's threadgroup lock for writing, which waits
- * for an RCU grace period: 7 to 15 ms on an idle host (6.18), against 20 us.
+ * The fast way in: on v2 the caller clones with CLONE_INTO_CGROUP; on v1 init itself, single-threaded, writes "0" to
+ * each `tasks` file.  Writing somebody else's pid to cgroup.procs takes the kernel's threadgroup lock for writing,
+ * which waits for an RCU grace period: 7 to 15 ms on an idle host (6.18), against 20 us.
  */
 #ifndef HOLM_CGROUPS_CGROUP_H
 #define HOLM_CGROUPS_CGROUP_H
@@ -22,6 +22,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 
+struct device_rules;
 struct spec_resources;
 struct cgroup_host; /* cgroups/host.h */
 
@@ -45,18 +46,21 @@ struct cgroup_request {
 	enum cgroup_driver driver;
 	const struct spec_resources *resources; /* NULL: none */
 	bool rootless;				/* what can't be made is left out if nothing in resources needs it */
-	bool delegate;				/* v2: give the folder to delegate_uid (private cgroup ns, rw cgroup mount) */
+	bool delegate; /* v2: give the folder to delegate_uid (private cgroup ns, rw cgroup mount) */
 	uid_t delegate_uid;
+	bool
+	    all_hierarchies; /* a folder in each, also where nothing needs one (the container may write to cgroup v1) */
 };
 
 enum cgroup_step_kind {
-	CGROUP_MKDIR,  /* path: a folder (parents that are missing too) */
-	CGROUP_ENABLE, /* path: a parent's cgroup.subtree_control; value: "+cpu +memory" */
-	CGROUP_WRITE,  /* path: a file; value: what is written */
+	CGROUP_MKDIR,	/* path: a folder (parents that are missing too) */
+	CGROUP_ENABLE,	/* path: a parent's cgroup.subtree_control; value: "+cpu +memory" */
+	CGROUP_WRITE,	/* path: a file; value: what is written */
+	CGROUP_INHERIT, /* path: a v1 cpuset folder; what it and its parents lack is copied from above */
 	CGROUP_DEVICES, /* path: the folder that gets the BPF device program */
-	CGROUP_CHOWN,  /* path: given to value's uid */
-	CGROUP_SCOPE,  /* value: systemd's unit */
-	CGROUP_JOIN,   /* path: v1 tasks file that init writes itself to */
+	CGROUP_CHOWN,	/* path: given to value's uid */
+	CGROUP_SCOPE,	/* value: systemd's unit */
+	CGROUP_JOIN,	/* path: v1 tasks file that init writes itself to */
 };
 
 /* One thing that cgroup_create() will do, in order. */
@@ -66,6 +70,13 @@ struct cgroup_step {
 	const char *value; /* NULL: none */
 	const char *cause; /* the spec path that asked for it ("linux.resources.memory.limit"), NULL: holm's own */
 	bool optional;	   /* a failure is a warning */
+	/* CGROUP_WRITE: */
+	const char *other_path, *other_value; /* written where path doesn't exist, NULL: none */
+	const char *controller;		      /* whose file it is, for the error's text */
+	bool initial;	/* every new folder has this value: written only where the folder was there before */
+	bool harmless;	/* nothing is lost where the file doesn't exist */
+	bool read_back; /* the kernel may take it and not do it */
+	size_t folder;	/* of cgroup.paths */
 };
 
 struct cgroup_plan {
@@ -73,6 +84,8 @@ struct cgroup_plan {
 	struct cgroup_step *steps;
 	size_t n_steps;
 	const struct cgroup_request *request;
+	const struct device_rules *devices; /* for CGROUP_DEVICES, else NULL */
+	struct arena *arena;
 };
 
 /*
@@ -104,6 +117,14 @@ void cgroup_entry_release(struct cgroup_entry *entry);
 
 /* Opens the way into a cgroup that exists (exec).  sub: a path below it ("" or NULL: itself). */
 int cgroup_enter(const struct cgroup *cgroup, const char *sub, struct cgroup_entry *ret, struct error *e) must_check;
+
+/*
+ * The same with several places below it (exec --cgroup): "path" is meant for v2 (or the only hierarchy),
+ * "cpu,memory:path" for these v1 controllers.  A path that leads out of the container's cgroup and an unknown
+ * controller are refused.
+ */
+int cgroup_enter_subs(const struct cgroup *cgroup, const char *const *subs, size_t n, struct cgroup_entry *ret,
+		      struct error *e) must_check;
 
 /* Kills every process in it and below (cgroup.kill, or freeze, kill, thaw) and waits until it is empty. */
 int cgroup_kill(const struct cgroup *cgroup, struct error *e) must_check;

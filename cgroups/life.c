@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The processes of a cgroup: who they are, stopping them for a while, killing them, and the end of the folders.
+ *
+ * On v2 the kernel does it all at once (cgroup.freeze, cgroup.kill).  On v1 the freezer holds a moving target still; a
+ * frozen v1 process does not die of SIGKILL before it is thawed, so thawing follows whatever happened before it.
+ */
+#include "cgroups/cgroup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "cgroups/file.h"
+#include "cgroups/host.h"
+#include "cgroups/path.h"
+
+enum {
+	KILL_DEADLINE = 10000, /* ms until processes that were killed must be gone */
+	FREEZE_DEADLINE = 5000,
+	REMOVE_DEADLINE = 5000,
+	MAX_DEPTH = 64,
+};
+
+/* ---- walking ---- */
+
+typedef int visit_fn(const char *folder, void *data);
+
+/* Calls visit for every folder below path and for path itself, the deepest first.  What vanishes meanwhile is skipped.
+ */
+static int walk(const char *path, int depth, visit_fn *visit, void *data)
+{
+	DIR *dir = opendir(path);
+	struct dirent *d;
+	int r = 0;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	while (!r && (d = readdir(dir))) {
+		auto_free char *below = NULL;
+
+		if (d->d_type != DT_DIR || d->d_name[0] == '.')
+			continue;
+		if (depth == MAX_DEPTH)
+			r = -ELOOP;
+		else if (asprintf(&below, "%s/%s", path, d->d_name) < 0)
+			r = -ENOMEM;
+		else
+			r = walk(below, depth + 1, visit, data);
+	}
+	closedir(dir);
+	return r < 0 ? r : visit(path, data);
+}
+
+/* ---- who is in it ---- */
+
+struct pids {
+	pid_t *items;
+	size_t n, room;
+};
+
+static int add_pid(struct pids *p, pid_t pid)
+{
+	if (p->n == p->room) {
+		size_t room = p->room ? 2 * p->room : 64;
+		pid_t *more = realloc(p->items, room * sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		p->items = more;
+		p->room = room;
+	}
+	p->items[p->n++] = pid;
+	return 0;
+}
+
+static int read_pids(const char *folder, void *data)
+{
+	auto_free char *path = NULL;
+	FILE *file;
+	int pid, r = 0;
+
+	if (asprintf(&path, "%s/cgroup.procs", folder) < 0)
+		return -ENOMEM;
+	file = fopen(path, "re");
+	if (!file)
+		return errno == ENOENT ? 0 : -errno;
+	/* EOPNOTSUPP: a threaded folder, whose processes are listed above it.  ENODEV: just removed. */
+	while (!r && fscanf(file, "%d", &pid) == 1)
+		if (pid > 0) /* 0: of another pid namespace */
+			r = add_pid(data, pid);
+	fclose(file);
+	return r;
+}
+
+static int compare_pids(const void *a, const void *b)
+{
+	return *(const pid_t *)a < *(const pid_t *)b ? -1 : *(const pid_t *)a > *(const pid_t *)b;
+}
+
+/* The hierarchy that answers for all: v2, else the freezer, else the first. */
+static const char *find_leading(const struct cgroup *cgroup)
+{
+	const char *path = cgroup_find_path(cgroup, CGROUP_FREEZER), *v2 = cgroup_find_v2(cgroup);
+
+	if (v2)
+		return v2;
+	return path ? path : cgroup->n_paths ? cgroup->paths[0].path : NULL;
+}
+
+static const char *find_freezer(const struct cgroup *cgroup)
+{
+	return cgroup_find_v2(cgroup) ? NULL : cgroup_find_path(cgroup, CGROUP_FREEZER);
+}
+
+int cgroup_pids(const struct cgroup *cgroup, pid_t **ret_pids, size_t *ret_n, struct error *e)
+{
+	const char *path = find_leading(cgroup);
+	struct pids pids = {0};
+	int r = path ? walk(path, 0, read_pids, &pids) : 0;
+
+	if (r < 0) {
+		free(pids.items);
+		return error_system(e, -r, "list the processes in '%s'", path);
+	}
+	if (pids.n)
+		qsort(pids.items, pids.n, sizeof(*pids.items), compare_pids);
+	*ret_pids = pids.items;
+	*ret_n = pids.n;
+	return 0;
+}
+
+int cgroup_is_populated(const struct cgroup *cgroup, bool *ret, struct error *e)
+{
+	const char *v2 = cgroup_find_v2(cgroup);
+	auto_free pid_t *pids = NULL;
+	uint64_t populated = 0;
+	size_t n = 0;
+	int r;
+
+	if (v2) {
+		r = cgroup_file_read_key(v2, "cgroup.events", "populated", &populated);
+		if (r < 0 && r != -ENOENT && r != -ENODEV)
+			return error_system(e, -r, "read '%s/cgroup.events'", v2);
+		*ret = r >= 0 && populated;
+		return 0;
+	}
+	r = cgroup_pids(cgroup, &pids, &n, e);
+	if (!r)
+		*ret = n > 0;
+	return r;
+}
+
+/* ---- freezing ---- */
+
+static int read_frozen_v1(const char *folder, bool *ret)
+{
+	char state[32];
+	int r = cgroup_file_read(folder, "freezer.state", state, sizeof(state));
+
+	if (r >= 0)
+		*ret = str_equal(state, "FROZEN");
+	return r;
+}
+
+int cgroup_is_frozen(const struct cgroup *cgroup, bool *ret, struct error *e)
+{
+	const char *v2 = cgroup_find_v2(cgroup), *v1 = find_freezer(cgroup);
+	uint64_t frozen = 0;
+	bool frozen_v1 = false;
+	int r = 0;
+
+	/* What was asked for (cgroup.freeze), too: a process of which the kernel can't get hold yet is to be counted.
+	 */
+	if (v2)
+		r = cgroup_file_read_key(v2, "cgroup.events", "frozen", &frozen);
+	else if (v1)
+		r = read_frozen_v1(v1, &frozen_v1);
+	if (r < 0 && r != -ENOENT && r != -ENODEV)
+		return error_system(e, -r, "read whether '%s' is frozen", v2 ? v2 : v1);
+	*ret = r >= 0 && (frozen || frozen_v1);
+	return 0;
+}
+
+/*
+ * Waits until key in the folder's cgroup.events has this value.  The kernel wakes pollers of the file at a change, but
+ * not more often than every 10 ms, so at first we look by ourselves: after 0.1, 0.2, 0.4 ... ms.
+ */
+static int wait_event(const char *folder, const char *key, uint64_t wanted, int timeout)
+{
+	int64_t end = cgroup_clock() + timeout;
+	auto_free char *path = NULL;
+	auto_fd fd = -1;
+
+	if (asprintf(&path, "%s/cgroup.events", folder) < 0)
+		return -ENOMEM;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	for (struct timespec pause = {.tv_nsec = 100000};;) {
+		int64_t left = end - cgroup_clock();
+		struct pollfd p = {.fd = fd, .events = POLLPRI};
+		char text[256];
+		uint64_t value;
+		ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+
+		if (n < 0)
+			return -errno;
+		text[n] = 0;
+		if (cgroup_text_find(text, key, &value) && value == wanted)
+			return 0;
+		if (left <= 0)
+			return -ETIMEDOUT;
+		if (ppoll(&p, 1, &pause, NULL) < 0 && errno != EINTR)
+			return -errno;
+		if (pause.tv_nsec < 100000000)
+			pause.tv_nsec *= 2;
+	}
+}
+
+static int freeze_v2(const char *folder, bool freeze, struct error *e)
+{
+	int r = cgroup_file_write(folder, "cgroup.freeze", freeze ? "1" : "0");
+
+	if (r >= 0)
+		r = wait_event(folder, "frozen", freeze, FREEZE_DEADLINE);
+	if (r >= 0)
+		return 0;
+	if (freeze && cgroup_file_write(folder, "cgroup.freeze", "0") < 0)
+		return error_system(e, -r, "freeze '%s', and thaw it again", folder);
+	return error_system(e, -r, "%s '%s'", freeze ? "freeze" : "thaw", folder);
+}
+
+/*
+ * A v1 freezer can stay at FREEZING for ever when a process forks or waits for another that is frozen already: it is
+ * asked again, and now and then thawed for a moment so that they get past each other.
+ */
+static int freeze_v1(const char *folder, struct error *e)
+{
+	int64_t end = cgroup_clock() + FREEZE_DEADLINE;
+	bool frozen = false;
+	int r = 0;
+
+	for (unsigned try = 0; r >= 0 && cgroup_clock() < end; try++) {
+		if (try % 50 == 49)
+			r = cgroup_file_write(folder, "freezer.state", "THAWED");
+		if (r >= 0)
+			r = cgroup_file_write(folder, "freezer.state", "FROZEN");
+		if (r >= 0)
+			r = read_frozen_v1(folder, &frozen);
+		if (r >= 0 && frozen)
+			return 0;
+		cgroup_wait(try % 4);
+	}
+	if (cgroup_file_write(folder, "freezer.state", "THAWED") < 0)
+		return error_system(e, r < 0 ? -r : ETIMEDOUT, "freeze '%s', and thaw it again", folder);
+	return error_system(e, r < 0 ? -r : ETIMEDOUT, "freeze '%s'", folder);
+}
+
+int cgroup_freeze(const struct cgroup *cgroup, bool freeze, struct error *e)
+{
+	const char *v2 = cgroup_find_v2(cgroup), *v1 = find_freezer(cgroup);
+	int r;
+
+	if (v2)
+		return freeze_v2(v2, freeze, e);
+	if (!v1)
+		return error_refuse(e, ERROR_UNSUPPORTED,
+				    "this container's cgroup has neither cgroup v2 nor a freezer");
+	if (freeze)
+		return freeze_v1(v1, e);
+	r = cgroup_file_write(v1, "freezer.state", "THAWED");
+	return r < 0 ? error_system(e, -r, "thaw '%s'", v1) : 0;
+}
+
+/* ---- signals ---- */
+
+static int signal_all(const struct cgroup *cgroup, int signal, size_t *ret_n, struct error *e)
+{
+	auto_free pid_t *pids = NULL;
+	size_t n = 0;
+	int r = cgroup_pids(cgroup, &pids, &n, e);
+
+	for (size_t i = 0; !r && i < n; i++)
+		if (kill(pids[i], signal) < 0 && errno != ESRCH)
+			r = error_system(e, errno, "send signal %d to process %d", signal, pids[i]);
+	*ret_n = n;
+	return r;
+}
+
+/*
+ * Frozen, nobody forks away from the list and no pid on it is used anew.  Without a freezer the list is gone through
+ * until it has nobody new, which is the best there is.
+ */
+int cgroup_signal(const struct cgroup *cgroup, int signal, struct error *e)
+{
+	const char *v2 = cgroup_find_v2(cgroup), *v1 = find_freezer(cgroup);
+	struct error ignored = ERROR_INIT;
+	bool was_frozen = false;
+	size_t n;
+	int r, frozen = -1;
+
+	if (signal == SIGKILL && v2) {
+		r = cgroup_file_write(v2, "cgroup.kill", "1");
+		if (r >= 0 || r == -ENOENT)
+			return 0;
+	}
+	r = cgroup_is_frozen(cgroup, &was_frozen, e);
+	if (r < 0)
+		return r;
+	if (!was_frozen && (v1 || v2))
+		frozen = cgroup_freeze(cgroup, true, &ignored);
+	r = signal_all(cgroup, signal, &n, e);
+	/* SIGKILL must arrive, so what it was sent to may not stay frozen on v1. */
+	if (!frozen || (was_frozen && signal == SIGKILL)) {
+		int thawed = cgroup_freeze(cgroup, false, r < 0 ? &ignored : e);
+
+		r = r < 0 ? r : thawed;
+	}
+	return r;
+}
+
+int cgroup_kill(const struct cgroup *cgroup, struct error *e)
+{
+	const char *v2 = cgroup_find_v2(cgroup), *path = find_leading(cgroup);
+	int64_t end = cgroup_clock() + KILL_DEADLINE;
+	bool populated = true;
+	int r;
+
+	if (!path)
+		return 0;
+	if (v2) {
+		r = cgroup_signal(cgroup, SIGKILL, e);
+		if (r < 0)
+			return r;
+		r = wait_event(v2, "populated", 0, KILL_DEADLINE);
+		if (r >= 0 || r == -ENOENT || r == -ENODEV)
+			return 0;
+		return r == -ETIMEDOUT ? error_refuse(e, ERROR_STATE, "processes in '%s' do not die of SIGKILL", v2)
+				       : error_system(e, -r, "wait for the processes in '%s'", v2);
+	}
+	for (unsigned try = 0;; try++) {
+		r = cgroup_is_populated(cgroup, &populated, e);
+		if (r < 0 || !populated)
+			return r;
+		if (cgroup_clock() > end)
+			return error_refuse(e, ERROR_STATE, "processes in '%s' do not die of SIGKILL", path);
+		if (try % 8 == 0) {
+			r = cgroup_signal(cgroup, SIGKILL, e);
+			if (r < 0)
+				return r;
+		}
+		cgroup_wait(try % 8);
+	}
+}
+
+/* ---- the end ---- */
+
+static int remove_folder(const char *folder, void *data)
+{
+	(void)data;
+	if (!rmdir(folder) || errno == ENOENT)
+		return 0;
+	return -errno;
+}
+
+/* One rmdir(2) where the payload made nothing below. */
+static int remove_tree(const char *path, int64_t end)
+{
+	for (unsigned try = 0;; try++) {
+		int r = remove_folder(path, NULL);
+
+		if (r != -EBUSY)
+			return r;
+		r = walk(path, 0, remove_folder, NULL);
+		if (!r || r != -EBUSY || cgroup_clock() > end)
+			return r;
+		cgroup_wait(try);
+	}
+}
+
+int cgroup_destroy(const struct cgroup *cgroup, struct error *e)
+{
+	int64_t end = cgroup_clock() + REMOVE_DEADLINE;
+	int result = 0;
+
+	/* All are tried, the first failure is told: what can go should go. */
+	for (size_t i = 0; i < cgroup->n_paths; i++) {
+		int r = remove_tree(cgroup->paths[i].path, end);
+
+		if (r < 0 && !result)
+			result = r == -EBUSY
+				     ? error_refuse(e, ERROR_STATE, "remove the cgroup '%s': processes are in it",
+						    cgroup->paths[i].path)
+				     : error_system(e, -r, "remove the cgroup '%s'", cgroup->paths[i].path);
+	}
+	return result;
+}
