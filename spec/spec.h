@@ -115,6 +115,9 @@ struct spec_mount {
 	unsigned *propagation;			   /* MS_SHARED, MS_SLAVE, ... with or without MS_REC, in order */
 	size_t n_propagation;
 	bool copy_up;			  /* tmpcopyup */
+	bool copy_symlink;		  /* crun's copy-symlink: a symlink as source is made anew instead of bound */
+	bool source_nofollow;		  /* crun's src-nofollow: a symlink as source is itself bound */
+	bool destination_nofollow;	  /* crun's dest-nofollow: the destination's last component is no symlink */
 	enum { SPEC_IDMAP_NONE, SPEC_IDMAP, SPEC_RIDMAP } idmap; /* given as option or implied by mappings */
 	struct spec_id_map *uid_mappings, *gid_mappings;
 	size_t n_uid_mappings, n_gid_mappings;
