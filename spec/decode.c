@@ -205,7 +205,8 @@ static int decode_flags(struct walker *w, const struct step *step, const json_t 
 
 	if (r)
 		return r;
-	json_array_foreach (node, i, element) {
+	json_array_foreach(node, i, element)
+	{
 		r = find_name(w, STEP_INDEX(step, i), element, field->names, &one);
 		if (stops(w, r))
 			return r;
@@ -227,7 +228,8 @@ static int decode_strings(struct walker *w, const struct step *step, const json_
 	if (r)
 		return r;
 	list = arena_array(w->arena, const char *, json_array_size(node) + 1);
-	json_array_foreach (node, i, element) {
+	json_array_foreach(node, i, element)
+	{
 		const struct step *here = STEP_INDEX(step, i);
 
 		r = field->names ? find_name(w, here, element, field->names, &ignored) : 0;
@@ -255,7 +257,8 @@ static int decode_numbers(struct walker *w, const struct step *step, const json_
 	if (r)
 		return r;
 	list = arena_array(w->arena, uint32_t, json_array_size(node));
-	json_array_foreach (node, i, element) {
+	json_array_foreach(node, i, element)
+	{
 		r = decode_number(w, STEP_INDEX(step, i), element, field, &list[n]);
 		if (stops(w, r))
 			return r;
@@ -284,7 +287,8 @@ static int decode_list(struct walker *w, const struct step *step, const json_t *
 	if (r)
 		return r;
 	list = arena_alloc(w->arena, object->size * json_array_size(node));
-	json_array_foreach (node, i, element) {
+	json_array_foreach(node, i, element)
+	{
 		char *base = list + n * object->size;
 
 		set_defaults(object, base);
@@ -313,7 +317,8 @@ static int decode_map(struct walker *w, const struct step *step, const json_t *n
 	if (!json_is_object(node))
 		return refuse_kind(w, step, node, NODE_OBJECT);
 	list = arena_alloc(w->arena, object->size * json_object_size(node));
-	json_object_foreach ((json_t *)node, key, element) {
+	json_object_foreach((json_t *)node, key, element)
+	{
 		const struct step *here = STEP_KEY(step, key);
 		char *base = list + n * object->size;
 
@@ -448,7 +453,8 @@ int walk_decode(struct walker *w, const struct step *step, const json_t *node, c
 
 	if (!json_is_object(node))
 		return refuse_kind(w, step, node, NODE_OBJECT);
-	json_object_foreach ((json_t *)node, key, member) {
+	json_object_foreach((json_t *)node, key, member)
+	{
 		size_t i = find_field(object, key, next);
 
 		if (json_is_null(member))

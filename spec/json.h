@@ -34,18 +34,19 @@ struct json_writer {
 struct json_writer json_writer_init(int indent);
 void json_open_object(struct json_writer *w, const char *key);
 void json_open_array(struct json_writer *w, const char *key);
-void json_close(struct json_writer *w); /* the innermost one */
+void json_close(struct json_writer *w);						 /* the innermost one */
 void json_put_string(struct json_writer *w, const char *key, const char *value); /* NULL: null */
 void json_put_int(struct json_writer *w, const char *key, int64_t value);
 void json_put_uint(struct json_writer *w, const char *key, uint64_t value);
 void json_put_bool(struct json_writer *w, const char *key, bool value);
 void json_put_null(struct json_writer *w, const char *key);
 void json_put_raw(struct json_writer *w, const char *key, const char *json); /* a value that is JSON already */
-void json_put_double(struct json_writer *w, const char *key, double value); /* shortest form; not finite: null */
-char *json_finish(struct json_writer *w);	/* the text; w is as new */
-void json_writer_release(struct json_writer *w); /* for texts that were given up */
+void json_put_double(struct json_writer *w, const char *key, double value);  /* shortest form; not finite: null */
+char *json_finish(struct json_writer *w);				     /* the text; w is as new */
+void json_writer_release(struct json_writer *w);			     /* for texts that were given up */
 
-/* Closes the innermost one; if nothing was put into it, it is taken back, key and all.  mark: taken before its opening. */
+/* Closes the innermost one; if nothing was put into it, it is taken back, key and all.  mark: taken before its opening.
+ */
 struct json_mark {
 	size_t size;
 	bool filled;
@@ -77,13 +78,14 @@ const char *json_find_string(const struct json *object, const char *key); /* NUL
 int64_t json_find_int(const struct json *object, const char *key, int64_t fallback);
 uint64_t json_find_uint(const struct json *object, const char *key, uint64_t fallback);
 bool json_find_bool(const struct json *object, const char *key, bool fallback);
-size_t json_count(const struct json *array);			     /* 0 for what is no array */
+size_t json_count(const struct json *array); /* 0 for what is no array */
 const struct json *json_at(const struct json *array, size_t index);
-const char *json_string_peek(const struct json *string);	     /* NULL: not a string */
+const char *json_string_peek(const struct json *string); /* NULL: not a string */
 int64_t json_int_peek(const struct json *number, int64_t fallback);
 
 /* Calls each for every member, in the text's order. */
-void json_each(const struct json *object, void (*each)(const char *key, const struct json *value, void *data), void *data);
+void json_each(const struct json *object, void (*each)(const char *key, const struct json *value, void *data),
+	       void *data);
 
 /* The text of a value (indent as above), malloc'd; for handing on a part as it is. */
 char *json_dump(const struct json *json, int indent);

@@ -22,7 +22,7 @@
 #endif
 
 enum {
-	SCHED_ISO_RESERVED = 4,		     /* named by the OCI, never implemented by Linux */
+	SCHED_ISO_RESERVED = 4,		    /* named by the OCI, never implemented by Linux */
 	MPOL_WEIGHTED_INTERLEAVE_VALUE = 6, /* Linux 6.9 */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The OCI's closed sets: name in config.json <-> the kernel's constant.  One table each; the decoder, the encoder, lint and
- * the features document all read the same one.  Where two names have one value, the first is the one written.
+ * The OCI's closed sets: name in config.json <-> the kernel's constant.  One table each; the decoder, the encoder, lint
+ * and the features document all read the same one.  Where two names have one value, the first is the one written.
  */
 #ifndef HOLM_SPEC_NAMES_H
 #define HOLM_SPEC_NAMES_H
@@ -22,25 +22,25 @@ struct names {
 	size_t n;
 };
 
-extern const struct names names_rlimits;		 /* RLIMIT_... */
-extern const struct names names_namespaces;		 /* enum spec_namespace_type */
-extern const struct names names_capabilities;		 /* CAP_... numbers */
-extern const struct names names_sched_policies;		 /* SCHED_... */
-extern const struct names names_sched_flags;		 /* SCHED_FLAG_... */
-extern const struct names names_io_classes;		 /* IOPRIO_CLASS_... */
-extern const struct names names_memory_policies;	 /* MPOL_... */
-extern const struct names names_memory_policy_flags;	 /* MPOL_F_... */
-extern const struct names names_personalities;		 /* enum spec_personality */
-extern const struct names names_propagations;		 /* MS_SHARED ... with MS_REC */
-extern const struct names names_device_types;		 /* 'c', 'b', 'p' */
-extern const struct names names_device_rule_types;	 /* 'a', 'c', 'b' */
-extern const struct names names_seccomp_actions;	 /* SECCOMP_RET_... */
-extern const struct names names_seccomp_operators;	 /* enum scmp_compare's numbers */
-extern const struct names names_seccomp_architectures;	 /* no value */
-extern const struct names names_seccomp_flags;		 /* SECCOMP_FILTER_FLAG_... */
-extern const struct names names_hooks;			 /* enum spec_hook_kind */
-extern const struct names names_restart_policies;	 /* no value */
-extern const struct names names_signals;		 /* "SIGTERM" */
+extern const struct names names_rlimits;	       /* RLIMIT_... */
+extern const struct names names_namespaces;	       /* enum spec_namespace_type */
+extern const struct names names_capabilities;	       /* CAP_... numbers */
+extern const struct names names_sched_policies;	       /* SCHED_... */
+extern const struct names names_sched_flags;	       /* SCHED_FLAG_... */
+extern const struct names names_io_classes;	       /* IOPRIO_CLASS_... */
+extern const struct names names_memory_policies;       /* MPOL_... */
+extern const struct names names_memory_policy_flags;   /* MPOL_F_... */
+extern const struct names names_personalities;	       /* enum spec_personality */
+extern const struct names names_propagations;	       /* MS_SHARED ... with MS_REC */
+extern const struct names names_device_types;	       /* 'c', 'b', 'p' */
+extern const struct names names_device_rule_types;     /* 'a', 'c', 'b' */
+extern const struct names names_seccomp_actions;       /* SECCOMP_RET_... */
+extern const struct names names_seccomp_operators;     /* enum scmp_compare's numbers */
+extern const struct names names_seccomp_architectures; /* no value */
+extern const struct names names_seccomp_flags;	       /* SECCOMP_FILTER_FLAG_... */
+extern const struct names names_hooks;		       /* enum spec_hook_kind */
+extern const struct names names_restart_policies;      /* no value */
+extern const struct names names_signals;	       /* "SIGTERM" */
 
 /* The value of name, or -ENOENT. */
 int names_find(const struct names *names, const char *name, uint64_t *ret) must_check;

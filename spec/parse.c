@@ -177,8 +177,8 @@ enum node_kind node_kind(const json_t *node)
 const char *node_kind_name(enum node_kind kind)
 {
 	static const char *const names[] = {
-		[NODE_NULL] = "null",	    [NODE_BOOL] = "a boolean", [NODE_NUMBER] = "a number",
-		[NODE_STRING] = "a string", [NODE_ARRAY] = "an array", [NODE_OBJECT] = "an object",
+	    [NODE_NULL] = "null",	[NODE_BOOL] = "a boolean", [NODE_NUMBER] = "a number",
+	    [NODE_STRING] = "a string", [NODE_ARRAY] = "an array", [NODE_OBJECT] = "an object",
 	};
 
 	return names[kind];

@@ -2,8 +2,9 @@
 /*
  * Text -> jansson's tree, with exact numbers.  Only spec/'s own decoder and json.c include this.
  *
- * jansson's integers end at INT64_MAX, the OCI's at UINT64_MAX.  A text with a number that jansson can't hold is rewritten
- * before a second try: each such literal becomes a string that begins with a NUL, which no text can contain otherwise
+ * jansson's integers end at INT64_MAX, the OCI's at UINT64_MAX.  A text with a number that jansson can't hold is
+ * rewritten before a second try: each such literal becomes a string that begins with a NUL, which no text can contain
+ * otherwise
  * (\u0000 is refused).  So ask node_kind() and node_integer(), never json_is_string() alone.
  *
  * Of duplicate keys the last wins, as in Go.  What follows the document is refused.

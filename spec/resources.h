@@ -2,8 +2,8 @@
 /*
  * linux.resources as plain structs: the only part of spec/ that cgroups/ sees.  Same rules as spec/spec.h.
  *
- * A limit is struct spec_number or spec_unsigned: present says that the JSON had it (zero is a value).  -1 means unlimited
- * where the OCI allows it.
+ * A limit is struct spec_number or spec_unsigned: present says that the JSON had it (zero is a value).  -1 means
+ * unlimited where the OCI allows it.
  */
 #ifndef HOLM_SPEC_RESOURCES_H
 #define HOLM_SPEC_RESOURCES_H

@@ -56,7 +56,7 @@ struct spec_capabilities {
 	} sets[_SPEC_CAP_SET_N];
 };
 
-struct spec_scheduler { /* sched_setattr(2) */
+struct spec_scheduler {	 /* sched_setattr(2) */
 	uint32_t policy; /* SCHED_... */
 	uint64_t flags;	 /* SCHED_FLAG_... */
 	int32_t nice, priority;
@@ -90,10 +90,10 @@ struct spec_process {
 	const char *apparmor_profile; /* NULL: absent */
 	const char *selinux_label;    /* NULL: absent */
 	bool has_oom_score_adj;
-	int oom_score_adj; /* -1000..1000 */
+	int oom_score_adj;		  /* -1000..1000 */
 	struct spec_scheduler *scheduler; /* NULL: absent */
 	bool has_io_priority;
-	int io_priority; /* IOPRIO_PRIO_VALUE(class, level), as ioprio_set(2) takes it */
+	int io_priority;			     /* IOPRIO_PRIO_VALUE(class, level), as ioprio_set(2) takes it */
 	struct spec_cpu_affinity *exec_cpu_affinity; /* NULL: absent */
 };
 
@@ -109,15 +109,16 @@ struct spec_mount {
 	const char *source;	 /* NULL: absent; a bind's relative source is relative to the bundle */
 	bool bind, recursive;	 /* bind: bind or rbind was given; recursive: rbind */
 	bool remount;
-	uint64_t attr_set, attr_clear;		   /* MOUNT_ATTR_... asked for, or asked away (rw, suid, dev, exec, ...) */
-	uint64_t recursive_set, recursive_clear;   /* the same of rro, rnosuid, ... */
-	uint64_t superblock_set, superblock_clear; /* SB_... that are not per mount: sync dirsync lazytime mand iversion silent */
-	unsigned *propagation;			   /* MS_SHARED, MS_SLAVE, ... with or without MS_REC, in order */
+	uint64_t attr_set, attr_clear; /* MOUNT_ATTR_... asked for, or asked away (rw, suid, dev, exec, ...) */
+	uint64_t recursive_set, recursive_clear; /* the same of rro, rnosuid, ... */
+	uint64_t superblock_set,
+	    superblock_clear;  /* SB_... that are not per mount: sync dirsync lazytime mand iversion silent */
+	unsigned *propagation; /* MS_SHARED, MS_SLAVE, ... with or without MS_REC, in order */
 	size_t n_propagation;
-	bool copy_up;			  /* tmpcopyup */
-	bool copy_symlink;		  /* crun's copy-symlink: a symlink as source is made anew instead of bound */
-	bool source_nofollow;		  /* crun's src-nofollow: a symlink as source is itself bound */
-	bool destination_nofollow;	  /* crun's dest-nofollow: the destination's last component is no symlink */
+	bool copy_up;		   /* tmpcopyup */
+	bool copy_symlink;	   /* crun's copy-symlink: a symlink as source is made anew instead of bound */
+	bool source_nofollow;	   /* crun's src-nofollow: a symlink as source is itself bound */
+	bool destination_nofollow; /* crun's dest-nofollow: the destination's last component is no symlink */
 	enum { SPEC_IDMAP_NONE, SPEC_IDMAP, SPEC_RIDMAP } idmap; /* given as option or implied by mappings */
 	struct spec_id_map *uid_mappings, *gid_mappings;
 	size_t n_uid_mappings, n_gid_mappings;
@@ -140,7 +141,7 @@ enum spec_hook_kind {
 };
 
 struct spec_hook {
-	const char *path; /* absolute */
+	const char *path;  /* absolute */
 	const char **args; /* with args[0]; empty: {path} */
 	size_t n_args;
 	const char **env;
@@ -158,15 +159,15 @@ struct spec_hooks {
 /* ---- linux ---- */
 
 enum spec_namespace_type { /* in the order in which they are joined */
-	SPEC_NS_USER,
-	SPEC_NS_PID,
-	SPEC_NS_TIME,
-	SPEC_NS_NETWORK,
-	SPEC_NS_IPC,
-	SPEC_NS_UTS,
-	SPEC_NS_CGROUP,
-	SPEC_NS_MOUNT,
-	_SPEC_NS_N
+			   SPEC_NS_USER,
+			   SPEC_NS_PID,
+			   SPEC_NS_TIME,
+			   SPEC_NS_NETWORK,
+			   SPEC_NS_IPC,
+			   SPEC_NS_UTS,
+			   SPEC_NS_CGROUP,
+			   SPEC_NS_MOUNT,
+			   _SPEC_NS_N
 };
 
 struct spec_namespace {
@@ -204,8 +205,8 @@ struct spec_intel_rdt { /* NULL members: absent */
 };
 
 struct spec_memory_policy {
-	int mode;	/* MPOL_... */
-	unsigned flags; /* MPOL_F_... */
+	int mode;	   /* MPOL_... */
+	unsigned flags;	   /* MPOL_F_... */
 	const char *nodes; /* list; NULL: absent */
 };
 
@@ -235,7 +236,7 @@ struct spec_seccomp {
 	size_t n_architectures;
 	const char **flags; /* "SECCOMP_FILTER_FLAG_...", names checked */
 	size_t n_flags;
-	bool has_flags; /* an empty list differs from none */
+	bool has_flags;				       /* an empty list differs from none */
 	const char *listener_path, *listener_metadata; /* NULL: absent */
 	struct spec_seccomp_rule *rules;
 	size_t n_rules;
@@ -250,14 +251,14 @@ struct spec_linux {
 	} time_offsets;
 	struct spec_device *devices;
 	size_t n_devices;
-	const char *cgroups_path; /* NULL: absent */
-	struct spec_resources *resources; /* NULL: absent */
-	struct spec_intel_rdt *intel_rdt; /* NULL: absent */
+	const char *cgroups_path;		  /* NULL: absent */
+	struct spec_resources *resources;	  /* NULL: absent */
+	struct spec_intel_rdt *intel_rdt;	  /* NULL: absent */
 	struct spec_memory_policy *memory_policy; /* NULL: absent */
-	struct spec_pair *sysctl; /* keys with dots */
+	struct spec_pair *sysctl;		  /* keys with dots */
 	size_t n_sysctl;
 	struct spec_seccomp *seccomp; /* NULL: absent */
-	unsigned rootfs_propagation; /* MS_SHARED, MS_SLAVE, ... with MS_REC; 0: absent */
+	unsigned rootfs_propagation;  /* MS_SHARED, MS_SLAVE, ... with MS_REC; 0: absent */
 	const char **masked_paths, **readonly_paths;
 	size_t n_masked_paths, n_readonly_paths;
 	const char *mount_label; /* NULL: absent */
@@ -291,7 +292,7 @@ struct spec_holm {
 		int64_t delay; /* ns */
 	} restart;
 	struct {
-		int signal; /* 0: absent */
+		int signal;	 /* 0: absent */
 		int64_t timeout; /* ns */
 	} stop;
 	struct {
@@ -307,7 +308,7 @@ struct spec_holm {
 
 struct spec {
 	struct arena arena;
-	const char *version; /* ociVersion */
+	const char *version;   /* ociVersion */
 	const char *root_path; /* NULL: no root */
 	bool root_readonly;
 	const char *hostname, *domainname; /* NULL: absent */
@@ -318,7 +319,7 @@ struct spec {
 	struct spec_pair *annotations;
 	size_t n_annotations;
 	struct spec_linux linux_; /* "linux" is a macro of gnu17 */
-	struct spec_holm *holm; /* NULL: absent */
+	struct spec_holm *holm;	  /* NULL: absent */
 };
 
 /*
@@ -328,8 +329,8 @@ struct spec {
  */
 int spec_load(int dirfd, const char *path, struct spec *ret, struct error *e) must_check;
 int spec_parse(const char *text, size_t size, const char *name, struct spec *ret, struct error *e) must_check;
-int spec_parse_process(const char *text, size_t size, const char *name, struct arena *arena,
-		       struct spec_process **ret, struct error *e) must_check;
+int spec_parse_process(const char *text, size_t size, const char *name, struct arena *arena, struct spec_process **ret,
+		       struct error *e) must_check;
 /* One "linux.resources" object, as `update -r` takes it. */
 int spec_parse_resources(const char *text, size_t size, const char *name, struct arena *arena,
 			 struct spec_resources **ret, struct error *e) must_check;

@@ -6,8 +6,8 @@
  * needs more than one field, a check that runs when all of them are decoded (spec/validate.h).  decode.c fills structs
  * from jansson's tree, encode.c writes them back, lint.c asks which keys are unknown.  A key is spelled in one place.
  *
- * The walker tracks the JSON path as a chain of struct step on the stack; it becomes text only when something is refused.
- * null is absent.  An empty string is absent, as in Go, except in lists and maps.
+ * The walker tracks the JSON path as a chain of struct step on the stack; it becomes text only when something is
+ * refused. null is absent.  An empty string is absent, as in Go, except in lists and maps.
  */
 #ifndef HOLM_SPEC_TABLE_H
 #define HOLM_SPEC_TABLE_H
@@ -61,7 +61,8 @@ enum {
 struct field;
 
 struct custom {
-	int (*decode)(struct walker *w, const struct step *step, const json_t *node, const struct field *field, void *base);
+	int (*decode)(struct walker *w, const struct step *step, const json_t *node, const struct field *field,
+		      void *base);
 	void (*encode)(struct json_writer *out, const struct field *field, const void *base);
 };
 
@@ -85,9 +86,9 @@ struct object {
 	const char *what; /* "rlimit", for errors */
 	const struct field *fields;
 	size_t n_fields;
-	size_t size;		/* of the struct */
-	const void *defaults;	/* NULL: zero */
-	bool closed;		/* an unknown key is refused (what names the kind of key) */
+	size_t size;		   /* of the struct */
+	const void *defaults;	   /* NULL: zero */
+	bool closed;		   /* an unknown key is refused (what names the kind of key) */
 	const struct field *value; /* maps of plain values: how the value is stored; fields is empty then */
 	int (*check)(struct walker *w, const struct step *step, void *base); /* NULL: none */
 };
@@ -134,58 +135,88 @@ const struct field *object_find(const struct object *object, const char *key);
 #define _AT(S, M) .offset = offsetof(struct S, M)
 #define _PLAIN .has = FIELD_NOWHERE, .count = FIELD_NOWHERE
 
-#define F_STRING(K, S, M, FLAGS) {.key = K, .type = FIELD_STRING, .flags = (FLAGS), _AT(S, M), _PLAIN}
-#define F_BOOL(K, S, M, FLAGS) {.key = K, .type = FIELD_BOOL, .flags = (FLAGS), _AT(S, M), _PLAIN}
+#define F_STRING(K, S, M, FLAGS)                                                                                       \
+	{                                                                                                              \
+		.key = K, .type = FIELD_STRING, .flags = (FLAGS), _AT(S, M), _PLAIN                                    \
+	}
+#define F_BOOL(K, S, M, FLAGS)                                                                                         \
+	{                                                                                                              \
+		.key = K, .type = FIELD_BOOL, .flags = (FLAGS), _AT(S, M), _PLAIN                                      \
+	}
 #define F_BOOL_HAS(K, S, M, HAS)                                                                                       \
-	{.key = K, .type = FIELD_BOOL, _AT(S, M), .has = offsetof(struct S, HAS), .count = FIELD_NOWHERE}
+	{                                                                                                              \
+		.key = K, .type = FIELD_BOOL, _AT(S, M), .has = offsetof(struct S, HAS), .count = FIELD_NOWHERE        \
+	}
 #define _F_NUMBER(K, S, M, MIN, MAX, FLAGS, HAS)                                                                       \
-	{.key = K,                                                                                                     \
-	 .type = FIELD_NUMBER,                                                                                         \
-	 .flags = (FLAGS) | _IS_SIGNED(S, M),                                                                          \
-	 .width = sizeof(_MEMBER(S, M)),                                                                               \
-	 _AT(S, M),                                                                                                    \
-	 .has = (HAS),                                                                                                 \
-	 .count = FIELD_NOWHERE,                                                                                       \
-	 .min = (MIN),                                                                                                 \
-	 .max = (MAX)}
+	{                                                                                                              \
+		.key = K, .type = FIELD_NUMBER, .flags = (FLAGS) | _IS_SIGNED(S, M), .width = sizeof(_MEMBER(S, M)),   \
+		_AT(S, M), .has = (HAS), .count = FIELD_NOWHERE, .min = (MIN), .max = (MAX)                            \
+	}
 #define F_NUMBER(K, S, M, MIN, MAX, FLAGS) _F_NUMBER(K, S, M, MIN, MAX, FLAGS, FIELD_NOWHERE)
 #define F_NUMBER_HAS(K, S, M, HAS, MIN, MAX) _F_NUMBER(K, S, M, MIN, MAX, 0, offsetof(struct S, HAS))
 #define F_VALUE(K, S, M, MIN, MAX) F_NUMBER_HAS(K, S, M.value, M.present, MIN, MAX) /* spec_number, spec_unsigned */
 #define F_NAME(K, S, M, NAMES, FLAGS)                                                                                  \
-	{.key = K, .type = FIELD_NAME, .flags = (FLAGS), .width = sizeof(_MEMBER(S, M)), _AT(S, M), _PLAIN, .names = &(NAMES)}
+	{                                                                                                              \
+		.key = K, .type = FIELD_NAME, .flags = (FLAGS), .width = sizeof(_MEMBER(S, M)), _AT(S, M), _PLAIN,     \
+		.names = &(NAMES)                                                                                      \
+	}
 #define F_FLAGS(K, S, M, NAMES)                                                                                        \
-	{.key = K, .type = FIELD_FLAGS, .width = sizeof(_MEMBER(S, M)), _AT(S, M), _PLAIN, .names = &(NAMES)}
+	{                                                                                                              \
+		.key = K, .type = FIELD_FLAGS, .width = sizeof(_MEMBER(S, M)), _AT(S, M), _PLAIN, .names = &(NAMES)    \
+	}
 #define F_INLINE(K, S, M, OBJECT, FLAGS)                                                                               \
-	{.key = K, .type = FIELD_INLINE, .flags = (FLAGS), _AT(S, M), _PLAIN, .object = &(OBJECT)}
+	{                                                                                                              \
+		.key = K, .type = FIELD_INLINE, .flags = (FLAGS), _AT(S, M), _PLAIN, .object = &(OBJECT)               \
+	}
 #define F_SAME(K, OBJECT, FLAGS) /* an object that is stored in the outer one's struct */                              \
-	{.key = K, .type = FIELD_INLINE, .flags = (FLAGS), .offset = 0, _PLAIN, .object = &(OBJECT)}
+	{                                                                                                              \
+		.key = K, .type = FIELD_INLINE, .flags = (FLAGS), .offset = 0, _PLAIN, .object = &(OBJECT)             \
+	}
 #define F_SAME_HAS(K, S, HAS, OBJECT)                                                                                  \
-	{.key = K,                                                                                                     \
-	 .type = FIELD_INLINE,                                                                                         \
-	 .offset = 0,                                                                                                  \
-	 .has = offsetof(struct S, HAS),                                                                               \
-	 .count = FIELD_NOWHERE,                                                                                       \
-	 .object = &(OBJECT)}
+	{                                                                                                              \
+		.key = K, .type = FIELD_INLINE, .offset = 0, .has = offsetof(struct S, HAS), .count = FIELD_NOWHERE,   \
+		.object = &(OBJECT)                                                                                    \
+	}
 #define F_INLINE_HAS(K, S, M, HAS, OBJECT)                                                                             \
-	{.key = K,                                                                                                     \
-	 .type = FIELD_INLINE,                                                                                         \
-	 _AT(S, M),                                                                                                    \
-	 .has = offsetof(struct S, HAS),                                                                               \
-	 .count = FIELD_NOWHERE,                                                                                       \
-	 .object = &(OBJECT)}
-#define F_POINTER(K, S, M, OBJECT) {.key = K, .type = FIELD_POINTER, _AT(S, M), _PLAIN, .object = &(OBJECT)}
+	{                                                                                                              \
+		.key = K, .type = FIELD_INLINE, _AT(S, M), .has = offsetof(struct S, HAS), .count = FIELD_NOWHERE,     \
+		.object = &(OBJECT)                                                                                    \
+	}
+#define F_POINTER(K, S, M, OBJECT)                                                                                     \
+	{                                                                                                              \
+		.key = K, .type = FIELD_POINTER, _AT(S, M), _PLAIN, .object = &(OBJECT)                                \
+	}
 #define _LISTED(S, M, N) _AT(S, M), .has = FIELD_NOWHERE, .count = offsetof(struct S, N)
-#define F_STRINGS(K, S, M, N, FLAGS) {.key = K, .type = FIELD_STRINGS, .flags = (FLAGS), _LISTED(S, M, N)}
-#define F_NUMBERS(K, S, M, N, MAX) {.key = K, .type = FIELD_NUMBERS, _LISTED(S, M, N), .width = 4, .max = (MAX)}
+#define F_STRINGS(K, S, M, N, FLAGS)                                                                                   \
+	{                                                                                                              \
+		.key = K, .type = FIELD_STRINGS, .flags = (FLAGS), _LISTED(S, M, N)                                    \
+	}
+#define F_NUMBERS(K, S, M, N, MAX)                                                                                     \
+	{                                                                                                              \
+		.key = K, .type = FIELD_NUMBERS, _LISTED(S, M, N), .width = 4, .max = (MAX)                            \
+	}
 #define F_LIST(K, S, M, N, OBJECT, FLAGS)                                                                              \
-	{.key = K, .type = FIELD_LIST, .flags = (FLAGS), _LISTED(S, M, N), .object = &(OBJECT)}
-#define F_MAP(K, S, M, N, OBJECT) {.key = K, .type = FIELD_MAP, _LISTED(S, M, N), .object = &(OBJECT)}
+	{                                                                                                              \
+		.key = K, .type = FIELD_LIST, .flags = (FLAGS), _LISTED(S, M, N), .object = &(OBJECT)                  \
+	}
+#define F_MAP(K, S, M, N, OBJECT)                                                                                      \
+	{                                                                                                              \
+		.key = K, .type = FIELD_MAP, _LISTED(S, M, N), .object = &(OBJECT)                                     \
+	}
 #define F_CUSTOM(K, S, M, CUSTOM, FLAGS)                                                                               \
-	{.key = K, .type = FIELD_CUSTOM, .flags = (FLAGS), _AT(S, M), _PLAIN, .custom = &(CUSTOM)}
-#define F_IGNORED(K, NOTE) {.key = K, .type = FIELD_IGNORED, _PLAIN, .note = (NOTE)}
+	{                                                                                                              \
+		.key = K, .type = FIELD_CUSTOM, .flags = (FLAGS), _AT(S, M), _PLAIN, .custom = &(CUSTOM)               \
+	}
+#define F_IGNORED(K, NOTE)                                                                                             \
+	{                                                                                                              \
+		.key = K, .type = FIELD_IGNORED, _PLAIN, .note = (NOTE)                                                \
+	}
 
 #define OBJECT(VARIABLE, WHAT, S, ...)                                                                                 \
-	const struct object VARIABLE = {                                                                               \
-		.what = WHAT, .fields = VARIABLE##_fields, .n_fields = ARRAY_SIZE(VARIABLE##_fields), .size = sizeof(struct S), __VA_ARGS__}
+	const struct object VARIABLE = {.what = WHAT,                                                                  \
+					.fields = VARIABLE##_fields,                                                   \
+					.n_fields = ARRAY_SIZE(VARIABLE##_fields),                                     \
+					.size = sizeof(struct S),                                                      \
+					__VA_ARGS__}
 
 #endif

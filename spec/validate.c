@@ -46,11 +46,12 @@ static int check_mount_kind(struct walker *w, const struct step *step, const str
 	bool mapped = mount->n_uid_mappings || mount->n_gid_mappings;
 
 	if (!mount->n_uid_mappings != !mount->n_gid_mappings)
-		return walk_refuse(w, step, "has %s but no %s", mapped && mount->n_uid_mappings ? "uidMappings" : "gidMappings",
+		return walk_refuse(w, step, "has %s but no %s",
+				   mapped && mount->n_uid_mappings ? "uidMappings" : "gidMappings",
 				   mount->n_uid_mappings ? "gidMappings" : "uidMappings");
 	if (mount->bind && mount->n_data)
-		return walk_refuse(w, STEP_KEY(step, "options"),
-				   "a bind mount takes no option of a file system: '%s'", mount->data[0]);
+		return walk_refuse(w, STEP_KEY(step, "options"), "a bind mount takes no option of a file system: '%s'",
+				   mount->data[0]);
 	if (mount->idmap != SPEC_IDMAP_NONE && !mount->bind)
 		return walk_refuse(w, step, "only a bind mount can have its ids mapped");
 	if (mount->bind && !mount->source && !mount->remount)
@@ -127,7 +128,8 @@ static int check_version(struct walker *w, const struct step *step, const char *
 {
 	uint64_t major = 0, part = 0;
 	const char *p = version;
-	bool valid = skip_part(&p, &major) && *p++ == '.' && skip_part(&p, &part) && *p++ == '.' && skip_part(&p, &part);
+	bool valid =
+	    skip_part(&p, &major) && *p++ == '.' && skip_part(&p, &part) && *p++ == '.' && skip_part(&p, &part);
 
 	if (valid && *p == '-')
 		valid = skip_tail(&p);

@@ -32,7 +32,8 @@ static bool is_interface(const char *name)
 {
 	size_t n = strlen(name);
 
-	return n && n <= INTERFACE_MAX && !str_equal(name, ".") && !str_equal(name, "..") && !strpbrk(name, "/: \t\n\v\f\r");
+	return n && n <= INTERFACE_MAX && !str_equal(name, ".") && !str_equal(name, "..") &&
+	       !strpbrk(name, "/: \t\n\v\f\r");
 }
 
 /* Where a % stands, the kernel wants exactly one, as %d: it picks the number then. */
@@ -68,7 +69,8 @@ int check_memory_policy(struct walker *w, const struct step *step, void *base)
 	if (!without && policy->mode != MPOL_PREFERRED && !policy->nodes)
 		return walk_refuse(w, STEP_KEY(step, "nodes"), "is missing: %s needs it", mode);
 	if (policy->flags & MPOL_F_STATIC_NODES && policy->flags & MPOL_F_RELATIVE_NODES)
-		return walk_refuse(w, STEP_KEY(step, "flags"), "MPOL_F_STATIC_NODES and MPOL_F_RELATIVE_NODES exclude each other");
+		return walk_refuse(w, STEP_KEY(step, "flags"),
+				   "MPOL_F_STATIC_NODES and MPOL_F_RELATIVE_NODES exclude each other");
 	if (policy->flags & (MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES) && !policy->nodes)
 		return walk_refuse(w, STEP_KEY(step, "nodes"), "is missing: the flags need it");
 	return 0;
@@ -106,21 +108,21 @@ static const struct {
 	const char *key; /* ends in '.': everything below it */
 	enum spec_namespace_type namespace;
 } sysctls[] = {
-	{"net.", SPEC_NS_NETWORK},
-	{"fs.mqueue.", SPEC_NS_IPC},
-	{"kernel.msgmax", SPEC_NS_IPC},
-	{"kernel.msgmnb", SPEC_NS_IPC},
-	{"kernel.msgmni", SPEC_NS_IPC},
-	{"kernel.msg_next_id", SPEC_NS_IPC},
-	{"kernel.sem", SPEC_NS_IPC},
-	{"kernel.sem_next_id", SPEC_NS_IPC},
-	{"kernel.shmall", SPEC_NS_IPC},
-	{"kernel.shmmax", SPEC_NS_IPC},
-	{"kernel.shmmni", SPEC_NS_IPC},
-	{"kernel.shm_next_id", SPEC_NS_IPC},
-	{"kernel.shm_rmid_forced", SPEC_NS_IPC},
-	{"kernel.domainname", SPEC_NS_UTS},
-	{"user.", SPEC_NS_USER},
+    {"net.", SPEC_NS_NETWORK},
+    {"fs.mqueue.", SPEC_NS_IPC},
+    {"kernel.msgmax", SPEC_NS_IPC},
+    {"kernel.msgmnb", SPEC_NS_IPC},
+    {"kernel.msgmni", SPEC_NS_IPC},
+    {"kernel.msg_next_id", SPEC_NS_IPC},
+    {"kernel.sem", SPEC_NS_IPC},
+    {"kernel.sem_next_id", SPEC_NS_IPC},
+    {"kernel.shmall", SPEC_NS_IPC},
+    {"kernel.shmmax", SPEC_NS_IPC},
+    {"kernel.shmmni", SPEC_NS_IPC},
+    {"kernel.shm_next_id", SPEC_NS_IPC},
+    {"kernel.shm_rmid_forced", SPEC_NS_IPC},
+    {"kernel.domainname", SPEC_NS_UTS},
+    {"user.", SPEC_NS_USER},
 };
 
 int sysctl_namespace(const char *key, unsigned *ret)
@@ -140,7 +142,8 @@ int sysctl_namespace(const char *key, unsigned *ret)
 /* Each part names a file or folder: none may be empty or climb.  A part's own dots are slashes here. */
 static bool is_sysctl(const char *key)
 {
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./@:%~#!$&()=,;^*<>{}[]|?";
+	static const char allowed[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./@:%~#!$&()=,;^*<>{}[]|?";
 
 	if (strspn(key, allowed) != strlen(key))
 		return false;
@@ -215,7 +218,8 @@ static int check_user_namespace(struct walker *w, const struct step *step, const
 
 static bool maps_overlap(const struct spec_id_map *a, const struct spec_id_map *b)
 {
-	bool container = a->container < (uint64_t)b->container + b->size && b->container < (uint64_t)a->container + a->size;
+	bool container =
+	    a->container < (uint64_t)b->container + b->size && b->container < (uint64_t)a->container + a->size;
 	bool host = a->host < (uint64_t)b->host + b->size && b->host < (uint64_t)a->host + a->size;
 
 	return container || host;
@@ -243,8 +247,8 @@ static int check_time(struct walker *w, const struct step *step, const struct sp
 	if (!time->present)
 		return walk_refuse(w, STEP_KEY(step, "timeOffsets"), "needs a time namespace in linux.namespaces");
 	if (time->path)
-		return walk_refuse(w, STEP_KEY(step, "timeOffsets"), "can't be changed in the joined time namespace '%s'",
-				   time->path);
+		return walk_refuse(w, STEP_KEY(step, "timeOffsets"),
+				   "can't be changed in the joined time namespace '%s'", time->path);
 	return 0;
 }
 

@@ -15,8 +15,8 @@ int check_rlimit(struct walker *w, const struct step *step, void *base)
 	const struct spec_rlimit *limit = base;
 
 	if (limit->soft > limit->hard)
-		return walk_refuse(w, STEP_KEY(step, "soft"), "%" PRIu64 " is above the hard limit, %" PRIu64, limit->soft,
-				   limit->hard);
+		return walk_refuse(w, STEP_KEY(step, "soft"), "%" PRIu64 " is above the hard limit, %" PRIu64,
+				   limit->soft, limit->hard);
 	return 0;
 }
 
@@ -27,11 +27,13 @@ int check_scheduler(struct walker *w, const struct step *step, void *base)
 	bool realtime = s->policy == SCHED_FIFO || s->policy == SCHED_RR;
 
 	if (s->priority && !realtime)
-		return walk_refuse(w, STEP_KEY(step, "priority"), "is for SCHED_FIFO and SCHED_RR only, not for %s", policy);
+		return walk_refuse(w, STEP_KEY(step, "priority"), "is for SCHED_FIFO and SCHED_RR only, not for %s",
+				   policy);
 	if (realtime && !s->priority)
 		return walk_refuse(w, STEP_KEY(step, "priority"), "must be 1 to 99 with %s", policy);
 	if ((s->runtime || s->deadline || s->period) && s->policy != SCHED_DEADLINE)
-		return walk_refuse(w, step, "runtime, deadline and period are for SCHED_DEADLINE only, not for %s", policy);
+		return walk_refuse(w, step, "runtime, deadline and period are for SCHED_DEADLINE only, not for %s",
+				   policy);
 	return 0;
 }
 
@@ -77,9 +79,11 @@ int check_affinity(struct walker *w, const struct step *step, void *base)
 	const struct spec_cpu_affinity *a = base;
 
 	if (a->initial && !is_list(a->initial))
-		return walk_refuse(w, STEP_KEY(step, "initial"), "must be a list of CPUs like '0-3,7', not '%s'", a->initial);
+		return walk_refuse(w, STEP_KEY(step, "initial"), "must be a list of CPUs like '0-3,7', not '%s'",
+				   a->initial);
 	if (a->final && !is_list(a->final))
-		return walk_refuse(w, STEP_KEY(step, "final"), "must be a list of CPUs like '0-3,7', not '%s'", a->final);
+		return walk_refuse(w, STEP_KEY(step, "final"), "must be a list of CPUs like '0-3,7', not '%s'",
+				   a->final);
 	return 0;
 }
 
@@ -91,7 +95,8 @@ static int check_rlimits(struct walker *w, const struct step *step, const struct
 		uint64_t bit = UINT64_C(1) << process->rlimits[i].resource;
 
 		if (seen & bit)
-			return walk_refuse(w, STEP_KEY(STEP_INDEX(STEP_KEY(step, "rlimits"), i), "type"), "%s is listed twice",
+			return walk_refuse(w, STEP_KEY(STEP_INDEX(STEP_KEY(step, "rlimits"), i), "type"),
+					   "%s is listed twice",
 					   names_peek(&names_rlimits, process->rlimits[i].resource));
 		seen |= bit;
 	}
@@ -104,7 +109,8 @@ static int check_env(struct walker *w, const struct step *step, const struct spe
 		const char *entry = process->env[i], *equals = strchr(entry, '=');
 
 		if (!equals || equals == entry)
-			return walk_refuse(w, STEP_INDEX(STEP_KEY(step, "env"), i), "'%s' is not of the form NAME=value", entry);
+			return walk_refuse(w, STEP_INDEX(STEP_KEY(step, "env"), i),
+					   "'%s' is not of the form NAME=value", entry);
 	}
 	return 0;
 }

@@ -15,7 +15,8 @@ int check_weight_device(struct walker *w, const struct step *step, void *base)
 	if (!device->weight.present && !device->leaf_weight.present)
 		return walk_refuse(w, step, "needs weight or leafWeight");
 	if (device->weight.value && device->weight.value < WEIGHT_MIN)
-		return walk_refuse(w, STEP_KEY(step, "weight"), "must be 10 to 1000, not %" PRIu64, device->weight.value);
+		return walk_refuse(w, STEP_KEY(step, "weight"), "must be 10 to 1000, not %" PRIu64,
+				   device->weight.value);
 	return 0;
 }
 
@@ -33,7 +34,8 @@ int check_unified(struct walker *w, const struct step *step, void *base)
 {
 	const struct spec_unified *unified = base;
 
-	if (!*unified->file || strchr(unified->file, '/') || !strcmp(unified->file, ".") || !strcmp(unified->file, ".."))
+	if (!*unified->file || strchr(unified->file, '/') || !strcmp(unified->file, ".") ||
+	    !strcmp(unified->file, ".."))
 		return walk_refuse(w, step, "'%s' is no name of a cgroup file", unified->file);
 	return 0;
 }
@@ -42,10 +44,11 @@ static int check_cpu(struct walker *w, const struct step *step, const struct spe
 {
 	if (r->cpu.burst.present && r->cpu.quota.present && r->cpu.quota.value > 0 &&
 	    r->cpu.burst.value > (uint64_t)r->cpu.quota.value)
-		return walk_refuse(w, STEP_KEY(step, "burst"), "%" PRIu64 " is above the quota, %" PRId64, r->cpu.burst.value,
-				   r->cpu.quota.value);
+		return walk_refuse(w, STEP_KEY(step, "burst"), "%" PRIu64 " is above the quota, %" PRId64,
+				   r->cpu.burst.value, r->cpu.quota.value);
 	if (r->cpu.cpus && !is_list(r->cpu.cpus))
-		return walk_refuse(w, STEP_KEY(step, "cpus"), "must be a list of CPUs like '0-3,7', not '%s'", r->cpu.cpus);
+		return walk_refuse(w, STEP_KEY(step, "cpus"), "must be a list of CPUs like '0-3,7', not '%s'",
+				   r->cpu.cpus);
 	if (r->cpu.mems && !is_list(r->cpu.mems))
 		return walk_refuse(w, STEP_KEY(step, "mems"), "must be a list of memory nodes like '0-1', not '%s'",
 				   r->cpu.mems);

@@ -57,6 +57,7 @@ int check_seccomp(struct walker *w, const struct step *step, void *base)
 	if (notifies && !seccomp->listener_path)
 		return walk_refuse(w, STEP_KEY(step, "listenerPath"), "is missing: SCMP_ACT_NOTIFY needs it");
 	if (seccomp->has_default_errno)
-		return check_errno(w, STEP_KEY(step, "defaultErrnoRet"), seccomp->default_action, seccomp->default_errno);
+		return check_errno(w, STEP_KEY(step, "defaultErrnoRet"), seccomp->default_action,
+				   seccomp->default_errno);
 	return 0;
 }
