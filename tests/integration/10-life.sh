@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A container's life: create, start, state, list, kill, delete, run, and what is refused in which state.
+# where: host bare systemd
 . "$(dirname "$0")/lib.sh"
 
 bundle -- sh -c 'echo hello; exit 7'
