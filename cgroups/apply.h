@@ -8,6 +8,9 @@
 /* CGROUP_ENABLE: what is enabled already costs one read. */
 int cgroup_apply_enable(const struct cgroup_step *step, struct error *e) must_check;
 
+/* The controllers ("+cpu +io") for a folder that exists: enables them above it as far up as they are missing. */
+int cgroup_apply_enable_above(const char *folder, const char *value, const char *cause, struct error *e) must_check;
+
 /* CGROUP_INHERIT */
 int cgroup_apply_inherit(const char *folder, struct error *e) must_check;
 
@@ -16,6 +19,12 @@ int cgroup_apply_chown(const char *folder, uid_t uid, struct error *e) must_chec
 
 /* The text for a CGROUP_WRITE that the kernel answered with r (-errno). */
 int cgroup_apply_refusal(const struct cgroup_step *step, int r, struct error *e);
+
+/*
+ * Does got, as the kernel writes it, say what wanted asked for?  "-1", "max" and the largest number are one; numbers
+ * may be rounded down to a (huge) page; lists and keyed lines have no one spelling and count as the same.
+ */
+bool cgroup_apply_same(const char *wanted, const char *got);
 
 /* Did the kernel do what was written? */
 int cgroup_apply_read_back(const struct cgroup_step *step, struct error *e) must_check;

@@ -144,8 +144,23 @@ int cgroup_pids(const struct cgroup *cgroup, pid_t **ret_pids, size_t *ret_n, st
 int cgroup_freeze(const struct cgroup *cgroup, bool freeze, struct error *e) must_check;
 int cgroup_is_frozen(const struct cgroup *cgroup, bool *ret, struct error *e) must_check;
 
-/* A patch: sets what resources names, nothing else; reads back; on failure the old values are written again. */
+/*
+ * The cgroup with the folders that these limits need in v1 hierarchies where it has none yet (they are only made where
+ * something needs them).  Decides, does nothing: record *ret (in arena), then hand it to cgroup_update(), which makes
+ * them and moves the processes there.
+ */
+int cgroup_extend(const struct cgroup_host *host, const struct cgroup *cgroup, const struct spec_resources *resources,
+		  struct arena *arena, struct cgroup *ret, struct error *e) must_check;
+
+/*
+ * A patch: sets what resources names, nothing else; reads back; on failure the old values are written again.  Devices
+ * are left alone (engines send their rules along with every patch).
+ */
 int cgroup_update(const struct cgroup_host *host, const struct cgroup *cgroup, const struct spec_resources *resources,
 		  struct error *e) must_check;
+
+/* Other device rules, all of them, for a running container: v2 exchanges the program in place. */
+int cgroup_update_devices(const struct cgroup_host *host, const struct cgroup *cgroup,
+			  const struct spec_resources *resources, struct error *e) must_check;
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -191,6 +192,34 @@ int cgroup_apply_enable(const struct cgroup_step *s, struct error *e)
 	return error_system(e, -r, "%s: enable '%s' below '%s'", s->cause, s->value, folder);
 }
 
+static int enable_above(const char *folder, const char *value, const char *cause, int depth, struct error *e)
+{
+	char parent[4096], has[CGROUP_FILE_SIZE];
+	struct cgroup_step step = {.kind = CGROUP_ENABLE, .value = value, .cause = cause};
+	auto_free char *path = NULL;
+	int r;
+
+	snprintf(parent, sizeof(parent), "%.*s", (int)(strrchr(folder, '/') - folder), folder);
+	r = cgroup_file_read(parent, "cgroup.controllers", has, sizeof(has));
+	if (r < 0)
+		return error_refuse(e, ERROR_UNSUPPORTED, "%s: no folder above '%s' has '%s' to hand on", cause, folder,
+				    value);
+	if (!has_all(has, value) && depth) {
+		r = enable_above(parent, value, cause, depth - 1, e);
+		if (r < 0)
+			return r;
+	}
+	if (asprintf(&path, "%s/cgroup.subtree_control", parent) < 0)
+		return error_system(e, ENOMEM, "enable '%s'", value);
+	step.path = path;
+	return cgroup_apply_enable(&step, e);
+}
+
+int cgroup_apply_enable_above(const char *folder, const char *value, const char *cause, struct error *e)
+{
+	return enable_above(folder, value, cause, 32, e);
+}
+
 /* ---- control files ---- */
 
 /* One open file is kept: the device rules are many lines into the same. */
@@ -237,17 +266,44 @@ int cgroup_apply_refusal(const struct cgroup_step *s, int r, struct error *e)
 	}
 }
 
-/* What a file says after "+4096" was written to it may be written differently: numbers are compared as such, to a page.
- */
-static bool means_the_same(const char *wanted, const char *got)
+static bool is_unlimited(const char *value)
+{
+	int64_t n;
+
+	return str_equal(value, "-1") || str_equal(value, "max") ||
+	       (parse_i64(value, 0, INT64_MAX, &n) >= 0 && n >= INT64_MAX - 65536);
+}
+
+static bool is_same_word(const char *wanted, const char *got)
 {
 	int64_t a, b;
 
-	if (str_equal(wanted, got))
+	if (str_equal(wanted, got) || (is_unlimited(wanted) && is_unlimited(got)))
 		return true;
 	if (parse_i64(wanted, INT64_MIN, INT64_MAX, &a) < 0)
-		return strcspn(wanted, " =:-,") < strlen(wanted); /* keyed lines and sets have no one spelling */
+		return strcspn(wanted, "=:-,") < strlen(wanted);
 	return parse_i64(got, INT64_MIN, INT64_MAX, &b) >= 0 && a >= b && a - b < 65536;
+}
+
+bool cgroup_apply_same(const char *wanted, const char *got)
+{
+	char a[128], b[128];
+
+	while (*wanted) { /* "50000" is the same as "50000 100000": what is not named is kept */
+		size_t n = strcspn(wanted, " "), m = strcspn(got, " ");
+
+		if (n >= sizeof(a) || m >= sizeof(b))
+			return true; /* a long list */
+		snprintf(a, sizeof(a), "%.*s", (int)n, wanted);
+		snprintf(b, sizeof(b), "%.*s", (int)m, got);
+		if (strchr(a, ':') || strchr(a, '='))
+			return true;
+		if (!is_same_word(a, b))
+			return false;
+		wanted += n + (wanted[n] == ' ');
+		got += m + (got[m] == ' ');
+	}
+	return true;
 }
 
 int cgroup_apply_read_back(const struct cgroup_step *s, struct error *e)
@@ -261,7 +317,7 @@ int cgroup_apply_read_back(const struct cgroup_step *s, struct error *e)
 	/* cpuset.cpus.partition: "isolated invalid (Cpu list in cpuset.cpus not exclusive)" */
 	if (strstr(got, "invalid"))
 		return error_refuse(e, ERROR_UNSUPPORTED, "%s: the kernel made '%s' of '%s'", s->cause, got, s->value);
-	if (!strchr(got, '\n') && !means_the_same(s->value, got))
+	if (!strchr(got, '\n') && !cgroup_apply_same(s->value, got))
 		return error_refuse(e, ERROR_UNSUPPORTED, "%s: '%s' was written, the kernel keeps '%s'", s->cause,
 				    s->value, got);
 	return 0;

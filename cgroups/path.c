@@ -16,12 +16,19 @@ const char *cgroup_find_v2(const struct cgroup *cgroup)
 	return NULL;
 }
 
-const char *cgroup_find_path(const struct cgroup *cgroup, enum cgroup_controller controller)
+const char *cgroup_find_v1(const struct cgroup *cgroup, enum cgroup_controller controller)
 {
 	for (size_t i = 0; controller < _CGROUP_CONTROLLER_N && i < cgroup->n_paths; i++)
 		if (cgroup_controllers_parse(cgroup->paths[i].controllers, CGROUP_V1) & (1u << controller))
 			return cgroup->paths[i].path;
-	return cgroup_find_v2(cgroup);
+	return NULL;
+}
+
+const char *cgroup_find_path(const struct cgroup *cgroup, enum cgroup_controller controller)
+{
+	const char *v1 = cgroup_find_v1(cgroup, controller);
+
+	return v1 ? v1 : cgroup_find_v2(cgroup);
 }
 
 const char *cgroup_path_clean(struct arena *arena, const char *path)

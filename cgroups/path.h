@@ -24,6 +24,9 @@
 /* The folder of this controller (_CGROUP_CONTROLLER_N: of cgroup2); NULL: the cgroup has none. */
 const char *cgroup_find_path(const struct cgroup *cgroup, enum cgroup_controller controller);
 
+/* The folder in the v1 hierarchy of this controller, NULL: none. */
+const char *cgroup_find_v1(const struct cgroup *cgroup, enum cgroup_controller controller);
+
 /* The v2 folder, NULL: none. */
 const char *cgroup_find_v2(const struct cgroup *cgroup);
 

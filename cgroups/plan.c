@@ -13,11 +13,13 @@
 #include "cgroups/path.h"
 
 /*
- * v1: a folder costs 15 to 45 us of a start (6.18), so only these get one where no limit asks for it: what engines and
- * `holm stats` read.  A later update makes the others.  The rest of the statistics means nothing without a limit
- * (throttling) or can be had from cgroup2 (freezing, pressure).
+ * v1: a folder costs 15 to 45 us of a start (6.18), so where no limit asks for one only what is read gets one.  holm
+ * itself reads memory and I/O there and the rest from cgroup2; engines, which all name the cgroup, read CPU time and
+ * pids on v1 too.  A later update makes what is missing.
  */
-#define STATISTICS_V1 (1u << CGROUP_MEMORY | 1u << CGROUP_CPUACCT | 1u << CGROUP_IO | 1u << CGROUP_PIDS)
+#define STATISTICS_V1 (1u << CGROUP_MEMORY | 1u << CGROUP_IO)
+#define STATISTICS_V1_ENGINES (1u << CGROUP_CPUACCT | 1u << CGROUP_PIDS)
+#define NEEDED_WITHOUT_V2 (1u << CGROUP_FREEZER | STATISTICS_V1_ENGINES)
 
 /* v2: enabled for every container where the host has them. */
 #define STATISTICS_V2 (1u << CGROUP_MEMORY | 1u << CGROUP_CPU | 1u << CGROUP_IO | 1u << CGROUP_PIDS)
@@ -79,7 +81,8 @@ static void add_path(struct planner *p, const struct cgroup_hierarchy *h, const 
 
 static int plan_v1_folders(struct planner *p, struct error *e)
 {
-	unsigned wanted = p->needed | STATISTICS_V1 | (p->host->v2 ? 0 : 1u << CGROUP_FREEZER);
+	unsigned wanted = p->needed | STATISTICS_V1 | (p->request->cgroups_path ? STATISTICS_V1_ENGINES : 0) |
+			  (p->host->v2 ? 0 : NEEDED_WITHOUT_V2);
 
 	for (size_t i = 0; i < p->host->n_v1; i++) {
 		const struct cgroup_hierarchy *h = &p->host->v1[i];
