@@ -60,6 +60,14 @@ int walk_refuse(struct walker *w, const struct step *step, const char *format, .
 	return error_refuse(w->e, ERROR_INVALID, "%s: %s%s%s", w->name, path, *path ? ": " : "", reason);
 }
 
+void walk_note(struct walker *w, const struct step *step, const char *note)
+{
+	char path[PATH_SIZE];
+
+	if (w->listener)
+		w->listener->noted(walk_path(step, path, sizeof(path)), note, w->listener->data);
+}
+
 /* A listener hears of every refusal; without one, the first ends the walk. */
 static bool stops(const struct walker *w, int r)
 {
@@ -201,19 +209,20 @@ static int decode_flags(struct walker *w, const struct step *step, const json_t 
 	uint64_t value = 0, one = 0;
 	json_t *element;
 	size_t i;
+	bool failed = false;
 	int r = check_array(w, step, node, field);
 
 	if (r)
 		return r;
-	json_array_foreach(node, i, element)
-	{
+	json_array_foreach (node, i, element) {
 		r = find_name(w, STEP_INDEX(step, i), element, field->names, &one);
 		if (stops(w, r))
 			return r;
+		failed |= r;
 		value |= one;
 	}
 	store(target, field->width, value);
-	return 0;
+	return failed ? -EINVAL : 0;
 }
 
 static int decode_strings(struct walker *w, const struct step *step, const json_t *node, const struct field *field,
@@ -223,13 +232,13 @@ static int decode_strings(struct walker *w, const struct step *step, const json_
 	json_t *element;
 	uint64_t ignored;
 	size_t i, n = 0;
+	bool failed = false;
 	int r = check_array(w, step, node, field);
 
 	if (r)
 		return r;
 	list = arena_array(w->arena, const char *, json_array_size(node) + 1);
-	json_array_foreach(node, i, element)
-	{
+	json_array_foreach (node, i, element) {
 		const struct step *here = STEP_INDEX(step, i);
 
 		r = field->names ? find_name(w, here, element, field->names, &ignored) : 0;
@@ -239,11 +248,12 @@ static int decode_strings(struct walker *w, const struct step *step, const json_
 			r = walk_refuse(w, here, "must be an absolute path, not '%s'", list[n]);
 		if (stops(w, r))
 			return r;
+		failed |= r;
 		n += !r;
 	}
 	*ret = list;
 	*ret_n = n;
-	return 0;
+	return failed ? -EINVAL : 0;
 }
 
 static int decode_numbers(struct walker *w, const struct step *step, const json_t *node, const struct field *field,
@@ -252,21 +262,22 @@ static int decode_numbers(struct walker *w, const struct step *step, const json_
 	uint32_t *list;
 	json_t *element;
 	size_t i, n = 0;
+	bool failed = false;
 	int r = check_array(w, step, node, field);
 
 	if (r)
 		return r;
 	list = arena_array(w->arena, uint32_t, json_array_size(node));
-	json_array_foreach(node, i, element)
-	{
+	json_array_foreach (node, i, element) {
 		r = decode_number(w, STEP_INDEX(step, i), element, field, &list[n]);
 		if (stops(w, r))
 			return r;
+		failed |= r;
 		n += !r;
 	}
 	*ret = list;
 	*ret_n = n;
-	return 0;
+	return failed ? -EINVAL : 0;
 }
 
 static void set_defaults(const struct object *object, void *base)
@@ -282,26 +293,27 @@ static int decode_list(struct walker *w, const struct step *step, const json_t *
 	json_t *element;
 	size_t i, n = 0;
 	char *list;
+	bool failed = false;
 	int r = check_array(w, step, node, field);
 
 	if (r)
 		return r;
 	list = arena_alloc(w->arena, object->size * json_array_size(node));
-	json_array_foreach(node, i, element)
-	{
+	json_array_foreach (node, i, element) {
 		char *base = list + n * object->size;
 
 		set_defaults(object, base);
 		r = walk_decode(w, STEP_INDEX(step, i), element, object, base);
 		if (stops(w, r))
 			return r;
-		if (r)
+		failed |= r;
+		if (r) /* the next one starts clean */
 			memset(base, 0, object->size);
 		n += !r;
 	}
 	*ret = list;
 	*ret_n = n;
-	return 0;
+	return failed ? -EINVAL : 0;
 }
 
 static int decode_map(struct walker *w, const struct step *step, const json_t *node, const struct field *field,
@@ -312,13 +324,13 @@ static int decode_map(struct walker *w, const struct step *step, const json_t *n
 	const char *key;
 	size_t n = 0;
 	char *list;
+	bool failed = false;
 	int r;
 
 	if (!json_is_object(node))
 		return refuse_kind(w, step, node, NODE_OBJECT);
 	list = arena_alloc(w->arena, object->size * json_object_size(node));
-	json_object_foreach((json_t *)node, key, element)
-	{
+	json_object_foreach ((json_t *)node, key, element) {
 		const struct step *here = STEP_KEY(step, key);
 		char *base = list + n * object->size;
 
@@ -334,13 +346,14 @@ static int decode_map(struct walker *w, const struct step *step, const json_t *n
 			r = object->check(w, here, base);
 		if (stops(w, r))
 			return r;
-		if (r)
+		failed |= r;
+		if (r) /* the next one starts clean */
 			memset(base, 0, object->size);
 		n += !r;
 	}
 	*ret = list;
 	*ret_n = n;
-	return 0;
+	return failed ? -EINVAL : 0;
 }
 
 static int decode_pointer(struct walker *w, const struct step *step, const json_t *node, const struct field *field,
@@ -397,11 +410,7 @@ static int decode_value(struct walker *w, const struct step *step, const json_t 
 	case FIELD_CUSTOM:
 		return field->custom->decode(w, step, node, field, base);
 	case FIELD_IGNORED:
-		if (w->listener) {
-			char path[PATH_SIZE];
-
-			w->listener->noted(walk_path(step, path, sizeof(path)), field->note, w->listener->data);
-		}
+		walk_note(w, step, field->note);
 		return 0;
 	}
 	return error_bug(w->e, "field '%s' has no type", field->key);
@@ -453,8 +462,7 @@ int walk_decode(struct walker *w, const struct step *step, const json_t *node, c
 
 	if (!json_is_object(node))
 		return refuse_kind(w, step, node, NODE_OBJECT);
-	json_object_foreach((json_t *)node, key, member)
-	{
+	json_object_foreach ((json_t *)node, key, member) {
 		size_t i = find_field(object, key, next);
 
 		if (json_is_null(member))

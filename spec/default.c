@@ -12,10 +12,9 @@
 #include "spec/spec.h"
 
 #define STRINGS(...) .options = (const char *[]){__VA_ARGS__}, .n_options = ARRAY_SIZE(((const char *[]){__VA_ARGS__}))
-#define MOUNT(TARGET, TYPE, SOURCE, ...)                                                                               \
-	{                                                                                                              \
-		.destination = TARGET, .type = TYPE, .source = SOURCE, STRINGS(__VA_ARGS__)                            \
-	}
+/* clang-format off */
+#define MOUNT(TARGET, TYPE, SOURCE, ...) {.destination = TARGET, .type = TYPE, .source = SOURCE, STRINGS(__VA_ARGS__)}
+/* clang-format on */
 
 /* /dev/pts's gid=5 is tty, which a single mapped id does not have; sysfs needs a network namespace of one's own. */
 static const struct spec_mount default_mounts[] = {
@@ -50,14 +49,10 @@ static const char *const default_readonly[] = {"/proc/bus", "/proc/fs", "/proc/i
 
 /* spec_encode() only reads; the structs' lists are not const because decoding fills them. */
 #define LIST(MEMBER, TABLE) .MEMBER = (void *)(TABLE), .n_##MEMBER = ARRAY_SIZE(TABLE)
-#define SET                                                                                                            \
-	{                                                                                                              \
-		(const char **)default_caps, ARRAY_SIZE(default_caps)                                                  \
-	}
-#define NEW                                                                                                            \
-	{                                                                                                              \
-		.present = true                                                                                        \
-	}
+/* clang-format off */
+#define SET {(const char **)default_caps, ARRAY_SIZE(default_caps)}
+#define NEW {.present = true}
+/* clang-format on */
 
 char *spec_default(bool rootless, uint32_t uid, uint32_t gid)
 {

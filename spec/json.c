@@ -301,7 +301,8 @@ void json_each(const struct json *object, void (*each)(const char *key, const st
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(tree, key, value) each(key, (const struct json *)value, data);
+	json_object_foreach (tree, key, value)
+		each(key, (const struct json *)value, data);
 }
 
 static void dump(struct json_writer *w, const char *key, const json_t *node)
@@ -314,12 +315,14 @@ static void dump(struct json_writer *w, const char *key, const json_t *node)
 	switch (node_kind(node)) {
 	case NODE_OBJECT:
 		json_open_object(w, key);
-		json_object_foreach((json_t *)node, member_key, member) dump(w, member_key, member);
+		json_object_foreach ((json_t *)node, member_key, member)
+			dump(w, member_key, member);
 		json_close(w);
 		break;
 	case NODE_ARRAY:
 		json_open_array(w, key);
-		json_array_foreach(node, i, member) dump(w, NULL, member);
+		json_array_foreach (node, i, member)
+			dump(w, NULL, member);
 		json_close(w);
 		break;
 	case NODE_STRING:

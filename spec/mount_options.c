@@ -23,40 +23,17 @@ enum {
 	PROPAGATE_SHARED = 1 << 20,
 };
 
-#define ON(NAME, BITS)                                                                                                 \
-	{NAME, MOUNT_OPTION_ATTRIBUTE, BITS, 0},                                                                       \
-	{                                                                                                              \
-		"r" NAME, MOUNT_OPTION_RECURSIVE, BITS, 0                                                              \
-	}
-#define OFF(NAME, BITS)                                                                                                \
-	{NAME, MOUNT_OPTION_ATTRIBUTE, 0, BITS},                                                                       \
-	{                                                                                                              \
-		"r" NAME, MOUNT_OPTION_RECURSIVE, 0, BITS                                                              \
-	}
-#define TIME(NAME, BITS)                                                                                               \
-	{NAME, MOUNT_OPTION_ATTRIBUTE, BITS, MOUNT_ATTR__ATIME},                                                       \
-	{                                                                                                              \
-		"r" NAME, MOUNT_OPTION_RECURSIVE, BITS, MOUNT_ATTR__ATIME                                              \
-	}
-#define SUPER(NAME, SET, CLEAR)                                                                                        \
-	{                                                                                                              \
-		NAME, MOUNT_OPTION_SUPERBLOCK, SET, CLEAR                                                              \
-	}
-#define SPREAD(NAME, BITS)                                                                                             \
-	{NAME, MOUNT_OPTION_PROPAGATION, BITS, 0},                                                                     \
-	{                                                                                                              \
-		"r" NAME, MOUNT_OPTION_PROPAGATION, (BITS) | PROPAGATE_RECURSIVE, 0                                    \
-	}
-#define SWITCH(NAME, MEMBER)                                                                                           \
-	{                                                                                                              \
-		NAME, MOUNT_OPTION_SWITCH, offsetof(struct spec_mount, MEMBER), 0                                      \
-	}
-#define NOTHING(NAME)                                                                                                  \
-	{                                                                                                              \
-		NAME, MOUNT_OPTION_NOTHING, 0, 0                                                                       \
-	}
-
 /* clang-format off */
+#define ON(NAME, BITS) {NAME, MOUNT_OPTION_ATTRIBUTE, BITS, 0}, {"r" NAME, MOUNT_OPTION_RECURSIVE, BITS, 0}
+#define OFF(NAME, BITS) {NAME, MOUNT_OPTION_ATTRIBUTE, 0, BITS}, {"r" NAME, MOUNT_OPTION_RECURSIVE, 0, BITS}
+#define TIME(NAME, BITS) {NAME, MOUNT_OPTION_ATTRIBUTE, BITS, MOUNT_ATTR__ATIME}, \
+	{"r" NAME, MOUNT_OPTION_RECURSIVE, BITS, MOUNT_ATTR__ATIME}
+#define SUPER(NAME, SET, CLEAR) {NAME, MOUNT_OPTION_SUPERBLOCK, SET, CLEAR}
+#define SPREAD(NAME, BITS) {NAME, MOUNT_OPTION_PROPAGATION, BITS, 0}, \
+	{"r" NAME, MOUNT_OPTION_PROPAGATION, (BITS) | PROPAGATE_RECURSIVE, 0}
+#define SWITCH(NAME, MEMBER) {NAME, MOUNT_OPTION_SWITCH, offsetof(struct spec_mount, MEMBER), 0}
+#define NOTHING(NAME) {NAME, MOUNT_OPTION_NOTHING, 0, 0}
+
 const struct mount_option mount_options[] = {
 	ON("ro", MOUNT_ATTR_RDONLY), OFF("rw", MOUNT_ATTR_RDONLY),
 	ON("nosuid", MOUNT_ATTR_NOSUID), OFF("suid", MOUNT_ATTR_NOSUID),

@@ -111,6 +111,9 @@ struct walker {
 /* Refuses what is at step; returns the negative errno to hand on. */
 int walk_refuse(struct walker *w, const struct step *step, const char *format, ...) printf_like(3, 4);
 
+/* Tells the listener, if there is one, what is odd about step. */
+void walk_note(struct walker *w, const struct step *step, const char *note);
+
 /* "process.rlimits[2].type" into buffer; returns it. */
 const char *walk_path(const struct step *step, char *buffer, size_t size);
 
@@ -130,87 +133,49 @@ const struct field *object_find(const struct object *object, const char *key);
 
 /* ---- how tables are written: S is the struct, M its member ---- */
 
+/* clang-format off */
+
 #define _MEMBER(S, M) ((struct S *)0)->M
 #define _IS_SIGNED(S, M) (((__typeof__(_MEMBER(S, M)))-1 > 0) ? 0 : FIELD_SIGNED)
 #define _AT(S, M) .offset = offsetof(struct S, M)
 #define _PLAIN .has = FIELD_NOWHERE, .count = FIELD_NOWHERE
 
-#define F_STRING(K, S, M, FLAGS)                                                                                       \
-	{                                                                                                              \
-		.key = K, .type = FIELD_STRING, .flags = (FLAGS), _AT(S, M), _PLAIN                                    \
-	}
-#define F_BOOL(K, S, M, FLAGS)                                                                                         \
-	{                                                                                                              \
-		.key = K, .type = FIELD_BOOL, .flags = (FLAGS), _AT(S, M), _PLAIN                                      \
-	}
-#define F_BOOL_HAS(K, S, M, HAS)                                                                                       \
-	{                                                                                                              \
-		.key = K, .type = FIELD_BOOL, _AT(S, M), .has = offsetof(struct S, HAS), .count = FIELD_NOWHERE        \
-	}
-#define _F_NUMBER(K, S, M, MIN, MAX, FLAGS, HAS)                                                                       \
-	{                                                                                                              \
-		.key = K, .type = FIELD_NUMBER, .flags = (FLAGS) | _IS_SIGNED(S, M), .width = sizeof(_MEMBER(S, M)),   \
-		_AT(S, M), .has = (HAS), .count = FIELD_NOWHERE, .min = (MIN), .max = (MAX)                            \
-	}
+#define F_STRING(K, S, M, FLAGS) {.key = K, .type = FIELD_STRING, .flags = (FLAGS), _AT(S, M), _PLAIN}
+#define F_BOOL(K, S, M, FLAGS) {.key = K, .type = FIELD_BOOL, .flags = (FLAGS), _AT(S, M), _PLAIN}
+#define F_BOOL_HAS(K, S, M, HAS) \
+	{.key = K, .type = FIELD_BOOL, _AT(S, M), .has = offsetof(struct S, HAS), .count = FIELD_NOWHERE}
+#define _F_NUMBER(K, S, M, MIN, MAX, FLAGS, HAS) \
+	{.key = K, .type = FIELD_NUMBER, .flags = (FLAGS) | _IS_SIGNED(S, M), .width = sizeof(_MEMBER(S, M)), \
+	 _AT(S, M), .has = (HAS), .count = FIELD_NOWHERE, .min = (MIN), .max = (MAX)}
 #define F_NUMBER(K, S, M, MIN, MAX, FLAGS) _F_NUMBER(K, S, M, MIN, MAX, FLAGS, FIELD_NOWHERE)
 #define F_NUMBER_HAS(K, S, M, HAS, MIN, MAX) _F_NUMBER(K, S, M, MIN, MAX, 0, offsetof(struct S, HAS))
 #define F_VALUE(K, S, M, MIN, MAX) F_NUMBER_HAS(K, S, M.value, M.present, MIN, MAX) /* spec_number, spec_unsigned */
-#define F_NAME(K, S, M, NAMES, FLAGS)                                                                                  \
-	{                                                                                                              \
-		.key = K, .type = FIELD_NAME, .flags = (FLAGS), .width = sizeof(_MEMBER(S, M)), _AT(S, M), _PLAIN,     \
-		.names = &(NAMES)                                                                                      \
-	}
-#define F_FLAGS(K, S, M, NAMES)                                                                                        \
-	{                                                                                                              \
-		.key = K, .type = FIELD_FLAGS, .width = sizeof(_MEMBER(S, M)), _AT(S, M), _PLAIN, .names = &(NAMES)    \
-	}
-#define F_INLINE(K, S, M, OBJECT, FLAGS)                                                                               \
-	{                                                                                                              \
-		.key = K, .type = FIELD_INLINE, .flags = (FLAGS), _AT(S, M), _PLAIN, .object = &(OBJECT)               \
-	}
-#define F_SAME(K, OBJECT, FLAGS) /* an object that is stored in the outer one's struct */                              \
-	{                                                                                                              \
-		.key = K, .type = FIELD_INLINE, .flags = (FLAGS), .offset = 0, _PLAIN, .object = &(OBJECT)             \
-	}
-#define F_SAME_HAS(K, S, HAS, OBJECT)                                                                                  \
-	{                                                                                                              \
-		.key = K, .type = FIELD_INLINE, .offset = 0, .has = offsetof(struct S, HAS), .count = FIELD_NOWHERE,   \
-		.object = &(OBJECT)                                                                                    \
-	}
-#define F_INLINE_HAS(K, S, M, HAS, OBJECT)                                                                             \
-	{                                                                                                              \
-		.key = K, .type = FIELD_INLINE, _AT(S, M), .has = offsetof(struct S, HAS), .count = FIELD_NOWHERE,     \
-		.object = &(OBJECT)                                                                                    \
-	}
-#define F_POINTER(K, S, M, OBJECT)                                                                                     \
-	{                                                                                                              \
-		.key = K, .type = FIELD_POINTER, _AT(S, M), _PLAIN, .object = &(OBJECT)                                \
-	}
+#define F_NAME(K, S, M, NAMES, FLAGS) \
+	{.key = K, .type = FIELD_NAME, .flags = (FLAGS), .width = sizeof(_MEMBER(S, M)), _AT(S, M), _PLAIN, \
+	 .names = &(NAMES)}
+#define F_FLAGS(K, S, M, NAMES) \
+	{.key = K, .type = FIELD_FLAGS, .width = sizeof(_MEMBER(S, M)), _AT(S, M), _PLAIN, .names = &(NAMES)}
+#define F_INLINE(K, S, M, OBJECT, FLAGS) \
+	{.key = K, .type = FIELD_INLINE, .flags = (FLAGS), _AT(S, M), _PLAIN, .object = &(OBJECT)}
+#define F_SAME(K, OBJECT, FLAGS) /* an object that is stored in the outer one's struct */ \
+	{.key = K, .type = FIELD_INLINE, .flags = (FLAGS), .offset = 0, _PLAIN, .object = &(OBJECT)}
+#define F_SAME_HAS(K, S, HAS, OBJECT) \
+	{.key = K, .type = FIELD_INLINE, .offset = 0, .has = offsetof(struct S, HAS), .count = FIELD_NOWHERE, \
+	 .object = &(OBJECT)}
+#define F_INLINE_HAS(K, S, M, HAS, OBJECT) \
+	{.key = K, .type = FIELD_INLINE, _AT(S, M), .has = offsetof(struct S, HAS), .count = FIELD_NOWHERE, \
+	 .object = &(OBJECT)}
+#define F_POINTER(K, S, M, OBJECT) {.key = K, .type = FIELD_POINTER, _AT(S, M), _PLAIN, .object = &(OBJECT)}
 #define _LISTED(S, M, N) _AT(S, M), .has = FIELD_NOWHERE, .count = offsetof(struct S, N)
-#define F_STRINGS(K, S, M, N, FLAGS)                                                                                   \
-	{                                                                                                              \
-		.key = K, .type = FIELD_STRINGS, .flags = (FLAGS), _LISTED(S, M, N)                                    \
-	}
-#define F_NUMBERS(K, S, M, N, MAX)                                                                                     \
-	{                                                                                                              \
-		.key = K, .type = FIELD_NUMBERS, _LISTED(S, M, N), .width = 4, .max = (MAX)                            \
-	}
-#define F_LIST(K, S, M, N, OBJECT, FLAGS)                                                                              \
-	{                                                                                                              \
-		.key = K, .type = FIELD_LIST, .flags = (FLAGS), _LISTED(S, M, N), .object = &(OBJECT)                  \
-	}
-#define F_MAP(K, S, M, N, OBJECT)                                                                                      \
-	{                                                                                                              \
-		.key = K, .type = FIELD_MAP, _LISTED(S, M, N), .object = &(OBJECT)                                     \
-	}
-#define F_CUSTOM(K, S, M, CUSTOM, FLAGS)                                                                               \
-	{                                                                                                              \
-		.key = K, .type = FIELD_CUSTOM, .flags = (FLAGS), _AT(S, M), _PLAIN, .custom = &(CUSTOM)               \
-	}
-#define F_IGNORED(K, NOTE)                                                                                             \
-	{                                                                                                              \
-		.key = K, .type = FIELD_IGNORED, _PLAIN, .note = (NOTE)                                                \
-	}
+#define F_STRINGS(K, S, M, N, FLAGS) {.key = K, .type = FIELD_STRINGS, .flags = (FLAGS), _LISTED(S, M, N)}
+#define F_NUMBERS(K, S, M, N, MAX) {.key = K, .type = FIELD_NUMBERS, _LISTED(S, M, N), .width = 4, .max = (MAX)}
+#define F_LIST(K, S, M, N, OBJECT, FLAGS) \
+	{.key = K, .type = FIELD_LIST, .flags = (FLAGS), _LISTED(S, M, N), .object = &(OBJECT)}
+#define F_MAP(K, S, M, N, OBJECT) {.key = K, .type = FIELD_MAP, _LISTED(S, M, N), .object = &(OBJECT)}
+#define F_CUSTOM(K, S, M, CUSTOM, FLAGS) \
+	{.key = K, .type = FIELD_CUSTOM, .flags = (FLAGS), _AT(S, M), _PLAIN, .custom = &(CUSTOM)}
+#define F_IGNORED(K, NOTE) {.key = K, .type = FIELD_IGNORED, _PLAIN, .note = (NOTE)}
+/* clang-format on */
 
 #define OBJECT(VARIABLE, WHAT, S, ...)                                                                                 \
 	const struct object VARIABLE = {.what = WHAT,                                                                  \

@@ -2,6 +2,8 @@
 /* linux and its seccomp (resources: tables_resources.c) */
 #include "spec/tables.h"
 
+#include <errno.h>
+
 #include "spec/resources.h"
 #include "spec/spec.h"
 #include "spec/validate.h"
@@ -29,14 +31,14 @@ static int decode_namespaces(struct walker *w, const struct step *step, const js
 			     void *base)
 {
 	struct spec_namespace *namespaces = (struct spec_namespace *)((char *)base + field->offset);
-	int r = 0;
+	bool failed = false;
 	json_t *element;
 	size_t i;
+	int r;
 
 	if (!json_is_array(node))
 		return walk_refuse_kind(w, step, node, "an array");
-	json_array_foreach(node, i, element)
-	{
+	json_array_foreach (node, i, element) {
 		const struct step *here = STEP_INDEX(step, i);
 		struct namespace_entry entry = {0};
 
@@ -46,10 +48,11 @@ static int decode_namespaces(struct walker *w, const struct step *step, const js
 					names_peek(&names_namespaces, entry.type));
 		if (r && !w->listener)
 			return r;
+		failed |= r;
 		if (!r)
 			namespaces[entry.type] = (struct spec_namespace){.present = true, .path = entry.path};
 	}
-	return r;
+	return failed ? -EINVAL : 0;
 }
 
 static void encode_namespaces(struct json_writer *out, const struct field *field, const void *base)

@@ -65,8 +65,10 @@ int check_mount(struct walker *w, const struct step *step, void *base)
 	const char *reason = NULL;
 	size_t index = 0;
 
-	if (*mount->destination != '/') /* the OCI's old form: relative to the container's root */
+	if (*mount->destination != '/') {
+		walk_note(w, STEP_KEY(step, "destination"), "is not absolute: a form that the OCI deprecates");
 		mount->destination = arena_format(w->arena, "/%s", mount->destination);
+	}
 	if (mount_options_read(mount, w->arena, &reason, &index))
 		return walk_refuse(w, STEP_INDEX(STEP_KEY(step, "options"), index), "'%s': %s", mount->options[index],
 				   reason);

@@ -127,7 +127,7 @@ static uint32_t hash_name(const char *entry, size_t *ret_size)
 }
 
 /* Of entries with one name the last stays, at its place.  Backwards through a hash table: linear in the number. */
-static void drop_duplicates(struct spec_process *process)
+static void drop_duplicates(struct walker *w, const struct step *step, struct spec_process *process)
 {
 	size_t room = 16, kept = process->n_env;
 	auto_free const char **table = NULL;
@@ -143,8 +143,10 @@ static void drop_duplicates(struct spec_process *process)
 
 		while (table[slot] && strncmp(table[slot], entry, size + 1))
 			slot = (slot + 1) & (room - 1);
-		if (table[slot])
+		if (table[slot]) {
+			walk_note(w, STEP_INDEX(STEP_KEY(step, "env"), i), "is overridden by a later entry");
 			continue;
+		}
 		table[slot] = entry;
 		process->env[--kept] = entry;
 	}
@@ -161,6 +163,6 @@ int check_process(struct walker *w, const struct step *step, void *base)
 		r = check_env(w, step, process);
 	if (r)
 		return r;
-	drop_duplicates(process);
+	drop_duplicates(w, step, process);
 	return 0;
 }
