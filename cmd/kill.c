@@ -2,8 +2,9 @@
 #include "cmd/verbs.h"
 
 #include <signal.h>
-#include <string.h>
 #include <strings.h>
+
+#include "spec/names.h"
 
 struct kill_options {
 	bool all;
@@ -14,48 +15,28 @@ static const struct option rows[] = {
 	   "signal every process of the container; a stopped container is no error"),
 };
 
-/* Names that sigabbrev_np(3) does not use for the number. */
-static const struct {
-	const char *name;
-	int number;
-} aliases[] = {{"IOT", SIGIOT}, {"CLD", SIGCHLD}, {"IO", SIGIO}, {"UNUSED", SIGSYS}};
-
 /* "RTMIN+3", "RTMAX-2": image labels use them as stop signals. */
 static int find_realtime(const char *name)
 {
+	bool up = !strncasecmp(name, "RTMIN", 5);
+	const char *rest = name + 5;
 	uint64_t offset = 0;
-	const char *rest = NULL;
 
-	if (!strncasecmp(name, "RTMIN", 5))
-		rest = name + 5;
-	else if (!strncasecmp(name, "RTMAX", 5))
-		rest = name + 5;
-	if (!rest)
+	if (!up && strncasecmp(name, "RTMAX", 5))
 		return -1;
-	if (*rest &&
-	    (*rest != ((name[3] | 0x20) == 'i' ? '+' : '-') || parse_u64(rest + 1, 0, SIGRTMAX - SIGRTMIN, &offset)))
+	if (*rest && (*rest != (up ? '+' : '-') || parse_u64(rest + 1, 0, SIGRTMAX - SIGRTMIN, &offset)))
 		return -1;
-	return (name[3] | 0x20) == 'i' ? SIGRTMIN + (int)offset : SIGRTMAX - (int)offset;
+	return up ? SIGRTMIN + (int)offset : SIGRTMAX - (int)offset;
 }
 
 /* A number, or a name in any case with or without SIG.  -1: neither. */
 static int find_signal(const char *text)
 {
-	const char *name = strncasecmp(text, "SIG", 3) ? text : text + 3;
-	uint64_t number;
+	int number;
 
-	if (!parse_u64(text, 0, SIGRTMAX, &number))
+	if (!signal_parse(text, &number))
 		return number;
-	for (int i = 1; i < SIGRTMIN; i++) {
-		const char *abbreviation = sigabbrev_np(i);
-
-		if (abbreviation && !strcasecmp(abbreviation, name))
-			return i;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(aliases); i++)
-		if (!strcasecmp(aliases[i].name, name))
-			return aliases[i].number;
-	return find_realtime(name);
+	return find_realtime(strncasecmp(text, "SIG", 3) ? text : text + 3);
 }
 
 static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
