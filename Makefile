@@ -87,6 +87,14 @@ $(BUILD)/libs-%: $(BUILD)/flags
 		-x c - -x none -Wl,--no-as-needed $(LIBS_$*) -o $@ 2>$@.log || { sed -n 's/.*cannot find /missing: /p' $@.log >&2; \
 		echo "holm: $* can't be linked without these libraries; on Debian: apt-get install $(PACKAGES_$*)" >&2; exit 1; }
 
+# What --version says beyond the version: only one object is made anew when it changes.
+facts := -DHOLM_COMMIT='"$(or $(if $(wildcard .git),$(shell git rev-parse --short=12 HEAD 2>/dev/null)),$(VERSION))"' \
+	$(patsubst %,-DHOLM_LIBSECCOMP='"%"',$(shell pkg-config --modversion libseccomp 2>/dev/null))
+$(BUILD)/facts: FORCE
+	@mkdir -p $(@D); printf '%s\n' "$(subst ",\",$(facts))" >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$(BUILD)/cmd/version.o: $(BUILD)/facts
+$(BUILD)/cmd/version.o: holm_cppflags += $(facts)
+
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(call say,CC)
 	$(Q)mkdir -p $(@D) && $(compile) -c $< -o $@

@@ -5,11 +5,7 @@
 #include "cmd/verbs.h"
 #include "spec/spec.h"
 
-/* The build gives these; a tree without git has no commit other than its version. */
-#ifndef HOLM_COMMIT
-#define HOLM_COMMIT HOLM_VERSION
-#endif
-
+/* The build gives HOLM_COMMIT, and HOLM_LIBSECCOMP where it knows it: libseccomp is linked statically, so it stays true. */
 void version_print(struct str *out)
 {
 	str_addf(out, "holm version %s\ncommit: %s\nspec: %s\n", HOLM_VERSION, HOLM_COMMIT, SPEC_VERSION);
