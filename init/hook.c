@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The hooks that run in the container: createContainer (its path is the host's: the root has not changed yet) and
+ * startContainer (its path is the container's, run with the payload's capabilities).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "init/lib.h"
+#include "init/process.h"
+#include "init/sys.h"
+
+static const struct plan_capabilities *payload_capabilities(void)
+{
+	const struct plan_op *ops = at(init.plan->ops);
+
+	for (uint32_t i = 0; i < init.plan->n_ops; i++)
+		if (ops[i].kind == PLAN_CAPABILITIES)
+			return &ops[i].capabilities;
+	return NULL;
+}
+
+/* An array of references as a NULL-terminated list of pointers, in place of an allocation: room for n+1. */
+static char **pointers(plan_ref array, uint32_t n, char **room)
+{
+	const plan_ref *refs = at(array);
+
+	for (uint32_t i = 0; i < n; i++)
+		room[i] = at(refs[i]);
+	room[n] = NULL;
+	return room;
+}
+
+static _Noreturn void run(const struct plan_hook *h, int input, int output)
+{
+	char *args[h->n_args + 1], *env[h->n_env + 1];
+	char **environment = pointers(h->env, h->n_env, env);
+
+	/* From here errors go to the pipe that the parent reads, as the hook's own would. */
+	sys(dup3, input, 0, 0);
+	sys(dup3, output, 1, 0);
+	sys(dup3, output, 2, 0);
+	if (h->in_container) {
+		if (payload_capabilities())
+			set_capabilities(payload_capabilities());
+		if (!h->n_env)
+			environment = init.env;
+	} else {
+		sys(fchdir, init.root);
+	}
+	sys(close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC);
+	long r = sys(execve, text(h->path), pointers(h->args, h->n_args, args), environment);
+	char line[256];
+	size_t n = print(line, sizeof(line), "exec: %s", r == -ENOENT ? "no such file or directory" :
+							 r == -EACCES ? "permission denied" : "failed");
+
+	sys(write, 2, line, n);
+	quit(127);
+}
+
+static int64_t milliseconds(void)
+{
+	struct timespec t;
+
+	sys(clock_gettime, CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void do_hook(const struct plan_op *op)
+{
+	const struct plan_hook *h = &op->hook;
+	static char said[512], state[65536];
+	int input[2], output[2], pidfd = -1, status = 0;
+	struct clone_args args = {
+		.flags = CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&pidfd, .exit_signal = SIGCHLD};
+	size_t n_said = 0, n;
+	int64_t deadline = h->timeout ? milliseconds() + h->timeout * 1000LL : 0;
+	bool ended = false, late = false;
+	long pid;
+
+	check(sys(pipe2, input, O_CLOEXEC), "run the hook '%s'", text(h->path));
+	check(sys(pipe2, output, O_CLOEXEC), "run the hook '%s'", text(h->path));
+	n = print(state, sizeof(state), "%s%d%s", text(h->state_head), (int)sys(getpid), text(h->state_tail));
+	pid = check(sys(clone3, &args, sizeof(args)), "run the hook '%s'", text(h->path));
+	if (!pid)
+		run(h, input[0], output[1]);
+	shut(input[0]);
+	shut(output[1]);
+	sys(fcntl, input[1], F_SETPIPE_SZ, sizeof(state)); /* the state fits, so writing it can't block */
+	sys(fcntl, input[1], F_SETFL, O_NONBLOCK);
+	{
+		/* A hook that ends without reading its state is fine; SIGPIPE must not end us. */
+		uint64_t pipe_signal = 1ULL << (SIGPIPE - 1), before;
+		struct timespec zero = {0};
+
+		sys(rt_sigprocmask, SIG_BLOCK, &pipe_signal, &before, sizeof(before));
+		sys(write, input[1], state, n);
+		sys(rt_sigtimedwait, &pipe_signal, NULL, &zero, sizeof(pipe_signal));
+		sys(rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof(before));
+	}
+	shut(input[1]);
+	while (!ended) {
+		struct pollfd polls[2] = {{.fd = output[0], .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+		struct timespec left = {0};
+		int64_t rest = deadline - milliseconds();
+		long r;
+
+		if (deadline && rest > 0)
+			left = (struct timespec){rest / 1000, rest % 1000 * 1000000};
+		r = sys(ppoll, polls, 2, deadline ? &left : NULL, NULL, 0);
+		if (r == 0) {
+			late = true;
+			sys(pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+			deadline = 0;
+			continue;
+		}
+		if (polls[0].revents) {
+			char more[512];
+			long got = sys(read, output[0], more, sizeof(more));
+
+			if (got <= 0)
+				output[0] = shut(output[0]);
+			for (long i = 0; i < got && n_said < sizeof(said) - 1; i++)
+				said[n_said++] = more[i] == '\n' ? ' ' : more[i];
+		} else if (polls[1].revents) {
+			ended = true;
+		}
+	}
+	check(sys(wait4, pid, &status, 0, NULL), "wait for the hook '%s'", text(h->path));
+	shut(pidfd);
+	shut(output[0]);
+	while (n_said && said[n_said - 1] == ' ')
+		n_said--;
+	said[n_said] = 0;
+	if (late)
+		fail_kind(ERROR_SYSTEM, 0, "hook '%s': no end after %u s: killed%s%s", text(h->path), h->timeout, n_said ? ": " : "", said);
+	if (status)
+		fail_kind(ERROR_SYSTEM, 0, "hook '%s': %s %d%s%s", text(h->path), WIFSIGNALED(status) ? "killed by signal" : "exit status",
+			  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), n_said ? ": " : "", said);
+}

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "init/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/if.h>
+#include <linux/keyctl.h>
+#include <linux/openat2.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <linux/sched/types.h>
+#include <linux/seccomp.h>
+#include <linux/filter.h>
+#include <linux/sockios.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "init/lib.h"
+#include "init/root.h"
+#include "init/sys.h"
+
+/* ---- namespaces ---- */
+
+static const struct {
+	uint32_t flag;
+	const char *name;
+} namespaces[] = {
+	{CLONE_NEWUSER, "user"}, {CLONE_NEWPID, "pid"}, {CLONE_NEWNET, "network"}, {CLONE_NEWIPC, "ipc"},
+	{CLONE_NEWUTS, "uts"},	 {CLONE_NEWNS, "mount"}, {CLONE_NEWCGROUP, "cgroup"}, {CLONE_NEWTIME, "time"},
+};
+
+static const char *namespace_name(uint64_t flags)
+{
+	for (unsigned i = 0; i < sizeof(namespaces) / sizeof(namespaces[0]); i++)
+		if (flags == namespaces[i].flag)
+			return namespaces[i].name;
+	return "";
+}
+
+void do_join(const struct plan_op *op)
+{
+	int fd = receive_fd(MESSAGE_NAMESPACE);
+
+	/* With several flags the descriptor is a pidfd and all are joined at once (setns(2), Linux 5.8). */
+	check(sys(setns, fd, op->namespace), "join the %s namespace%s", namespace_name(op->namespace),
+	      *namespace_name(op->namespace) ? "" : "s");
+	shut(fd);
+}
+
+void do_unshare(const struct plan_op *op)
+{
+	long r = sys(unshare, op->number);
+
+	if (r == -EINVAL || r == -EPERM || r == -ENOSPC || r == -EUSERS)
+		/* One by one only to say which. */
+		for (unsigned i = 0; i < sizeof(namespaces) / sizeof(namespaces[0]); i++)
+			if (op->number & namespaces[i].flag) {
+				long one = sys(unshare, namespaces[i].flag);
+
+				if (one < 0)
+					fail(-one, "make a new %s namespace%s", namespaces[i].name,
+					     one == -ENOSPC ? " (the host's limit in /proc/sys/user is reached)" : "");
+			}
+	check(r, "make new %s namespaces", namespace_name(op->number));
+}
+
+void do_become_root(const struct plan_op *op)
+{
+	(void)op;
+	/* Where 0 is not mapped (EINVAL) the capabilities gained on entry are enough. */
+	long r = sys(setresgid, 0, 0, 0);
+
+	if (r < 0 && r != -EINVAL)
+		fail(-r, "become group 0 of the user namespace");
+	r = sys(setresuid, 0, 0, 0);
+	if (r < 0 && r != -EINVAL)
+		fail(-r, "become user 0 of the user namespace");
+	sys(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+void do_time_offsets(const struct plan_op *op)
+{
+	/* The mount namespace is still the host's or a copy of it: this is the host's own /proc. */
+	int fd = (int)check(sys(openat, AT_FDCWD, "/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC, 0),
+			    "open '/proc/self/timens_offsets'");
+
+	write_all(fd, text(op->string), strlen(text(op->string)), "the clock offsets");
+	shut(fd);
+}
+
+void do_cgroups(const struct plan_op *op)
+{
+	int fds[MESSAGE_MAX_FDS];
+	size_t n = receive(MESSAGE_CGROUPS, fds, MESSAGE_MAX_FDS);
+
+	(void)op;
+	for (size_t i = 0; i < n; i++) {
+		/* "0" is the writing thread: the kernel needs no lock over all processes for that. */
+		check(sys(write, fds[i], "0", 1), "enter the cgroup");
+		shut(fds[i]);
+	}
+}
+
+void do_fork(const struct plan_op *op)
+{
+	struct clone_args args = {.flags = CLONE_PARENT};
+	long pid = check(sys(clone3, &args, sizeof(args)), "fork into the pid namespace");
+
+	(void)op;
+	if (pid) {
+		int32_t value = (int32_t)pid;
+
+		tell(MESSAGE_PID, &value, NULL, 0);
+		quit(0);
+	}
+	receive(MESSAGE_GO, NULL, 0); /* the host side knows us by now */
+}
+
+void do_tell(const struct plan_op *op)
+{
+	/* Id maps are written by the host side; without root it owns /proc/PID only while we are dumpable. */
+	if (op->number2)
+		sys(prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
+	tell((enum message_type)op->number, NULL, NULL, 0);
+}
+
+void do_wait(const struct plan_op *op)
+{
+	receive((enum message_type)op->number, NULL, 0);
+	sys(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+void do_session(const struct plan_op *op)
+{
+	(void)op;
+	check(sys(setsid), "setsid");
+}
+
+void do_keyring(const struct plan_op *op)
+{
+	long r;
+
+	if (op->string2) {
+		int fd = (int)check(sys(openat, AT_FDCWD, "/proc/self/attr/keycreate", O_WRONLY | O_CLOEXEC, 0), "label the keyring");
+
+		write_all(fd, text(op->string2), strlen(text(op->string2)), "the keyring's label");
+		shut(fd);
+	}
+	r = sys(keyctl, KEYCTL_JOIN_SESSION_KEYRING, text(op->string));
+	if (r == -ENOSYS || r == -EPERM) /* no keyrings in this kernel, or an outer seccomp profile forbids them */
+		return;
+	check(r, "make the session keyring '%s'%s", text(op->string),
+	      r == -EDQUOT ? " (the quota in /proc/sys/kernel/keys is used up; --no-new-keyring does without)" : "");
+}
+
+/* ---- settings of the namespaces ---- */
+
+/* Opens a file of our own procfs; nothing mounted over it and no magic link is ever followed. */
+static int open_proc(const char *path)
+{
+	struct open_how how = {.flags = O_WRONLY | O_CLOEXEC,
+			       .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS};
+
+	return (int)check(sys(openat2, init.proc, path, &how, sizeof(how)), "open '/proc/%s'", path);
+}
+
+static void write_proc(const char *path, const char *value)
+{
+	int fd = open_proc(path);
+	size_t n = strlen(value);
+	long r = sys(write, fd, value, n);
+
+	if (r != (long)n)
+		fail(r < 0 ? -r : EIO, "write '%s' to '/proc/%s'", value, path);
+	shut(fd);
+}
+
+void do_sysctl(const struct plan_op *op)
+{
+	char path[512];
+
+	print(path, sizeof(path), "sys/%s", text(op->string));
+	write_proc(path, text(op->string2));
+}
+
+void do_hostname(const struct plan_op *op)
+{
+	check(sys(sethostname, text(op->string), strlen(text(op->string))), "set the host name '%s'", text(op->string));
+}
+
+void do_domainname(const struct plan_op *op)
+{
+	check(sys(setdomainname, text(op->string), strlen(text(op->string))), "set the domain name '%s'", text(op->string));
+}
+
+void do_loopback(const struct plan_op *op)
+{
+	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+	int fd = (int)check(sys(socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), "bring up lo");
+
+	(void)op;
+	check(sys(ioctl, fd, SIOCSIFFLAGS, &request), "bring up lo");
+	shut(fd);
+}
+
+/* ---- the process ---- */
+
+void do_rlimit(const struct plan_op *op)
+{
+	struct rlimit limit = {.rlim_cur = op->rlimit.soft, .rlim_max = op->rlimit.hard};
+
+	check(sys(prlimit64, 0, op->rlimit.resource, &limit, NULL), "set the limit to %lu:%lu%s", op->rlimit.soft, op->rlimit.hard,
+	      op->rlimit.soft > op->rlimit.hard ? " (soft is above hard)" : "");
+}
+
+void do_oom_score(const struct plan_op *op)
+{
+	write_proc("self/oom_score_adj", text(op->string));
+}
+
+void do_scheduler(const struct plan_op *op)
+{
+	struct sched_attr attr = {
+		.size = sizeof(attr),
+		.sched_policy = op->scheduler.policy,
+		.sched_flags = op->scheduler.flags,
+		.sched_nice = op->scheduler.nice,
+		.sched_priority = op->scheduler.priority,
+		.sched_runtime = op->scheduler.runtime,
+		.sched_deadline = op->scheduler.deadline,
+		.sched_period = op->scheduler.period,
+	};
+	long r = sys(sched_setattr, 0, &attr, 0);
+
+	check(r, "set the scheduler%s",
+	      r == -EPERM ? " (it needs CAP_SYS_NICE; SCHED_DEADLINE also a cgroup without a cpuset of its own)" : "");
+}
+
+void do_io_priority(const struct plan_op *op)
+{
+	check(sys(ioprio_set, 2 /* IOPRIO_WHO_PGRP */, 0, op->number), "set the I/O priority");
+}
+
+void do_affinity(const struct plan_op *op)
+{
+	check(sys(sched_setaffinity, 0, op->affinity.n, at(op->affinity.mask)), "set the CPU affinity");
+}
+
+void do_memory_policy(const struct plan_op *op)
+{
+	check(sys(set_mempolicy, op->memory_policy.mode, at(op->memory_policy.nodes), op->memory_policy.n_bits),
+	      "set the memory policy");
+}
+
+void do_personality(const struct plan_op *op)
+{
+	check(sys(personality, op->number), "set the personality");
+}
+
+void do_umask(const struct plan_op *op)
+{
+	sys(umask, op->number);
+}
+
+void do_label(const struct plan_op *op)
+{
+	write_proc(text(op->string), text(op->string2));
+}
+
+void do_no_new_privileges(const struct plan_op *op)
+{
+	(void)op;
+	check(sys(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "set no_new_privs");
+	init.no_new_privileges = true;
+}
+
+/* The kernel's two-word form of the three sets that capset(2) knows. */
+static long capset(uint64_t effective, uint64_t permitted, uint64_t inheritable)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {
+		{(uint32_t)effective, (uint32_t)permitted, (uint32_t)inheritable},
+		{(uint32_t)(effective >> 32), (uint32_t)(permitted >> 32), (uint32_t)(inheritable >> 32)},
+	};
+
+	return sys(capset, &header, data);
+}
+
+static uint64_t permitted_now(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+
+	check(sys(capget, &header, data), "read the capabilities");
+	return data[0].permitted | (uint64_t)data[1].permitted << 32;
+}
+
+/* The working folder, resolved inside the root and then proved to be there: getcwd(2) of a folder outside begins with
+   "(unreachable)".  Returns -errno where the present user may not enter. */
+static long enter_cwd(const struct plan_user *u)
+{
+	char where[4096];
+	long fd = open_in_root(text(u->cwd), O_PATH | O_DIRECTORY), r;
+
+	if (fd < 0)
+		return fd;
+	r = sys(fchdir, fd);
+	shut((int)fd);
+	if (r < 0)
+		return r;
+	r = sys(getcwd, where, sizeof(where));
+	if (r < 0 || where[0] != '/')
+		fail_kind(ERROR_PERMISSION, r < 0 ? -r : 0, "the working folder '%s' is outside the root", text(u->cwd));
+	return 0;
+}
+
+void do_user(const struct plan_op *op)
+{
+	const struct plan_user *u = &op->user;
+	long r;
+
+	for (unsigned cap = 0; cap < 64; cap++)
+		if (!(u->bounding & 1ULL << cap)) {
+			r = sys(prctl, PR_CAPBSET_DROP, cap, 0, 0, 0);
+			if (r == -EINVAL) /* past the last one that the kernel knows */
+				break;
+			check(r, "drop a capability from the bounding set");
+		}
+	r = enter_cwd(u);
+	if (r == -ENOENT && u->create_cwd) {
+		shut(make_in_root(text(u->cwd), IN_ROOT_DIRECTORY));
+		r = enter_cwd(u);
+	}
+	if (r < 0 && r != -EACCES && r != -EPERM)
+		fail(-r, "enter the working folder '%s'", text(u->cwd));
+	if (!u->keep_groups)
+		check(sys(setgroups, u->n_groups, at(u->groups)), "set the additional groups");
+	check(sys(prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0), "keep capabilities");
+	check(sys(setresgid, u->gid, u->gid, u->gid), "become group %u%s", u->gid, " (is it mapped in the user namespace?)");
+	check(sys(setresuid, u->uid, u->uid, u->uid), "become user %u%s", u->uid, " (is it mapped in the user namespace?)");
+	sys(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (r < 0) /* root was not allowed in (root squash, a fuse mount): the user may be */
+		check(enter_cwd(u), "enter the working folder '%s'", text(u->cwd));
+}
+
+void set_capabilities(const struct plan_capabilities *c)
+{
+	sys(prctl, PR_SET_KEEPCAPS, 0, 0, 0, 0);
+	sys(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	check(capset(c->effective, c->permitted, c->inheritable), "set the capabilities");
+	for (unsigned cap = 0; c->ambient >> cap && cap < 64; cap++)
+		if (c->ambient & 1ULL << cap)
+			check(sys(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0), "raise an ambient capability");
+}
+
+void do_capabilities(const struct plan_op *op)
+{
+	set_capabilities(&op->capabilities);
+}
+
+void do_seccomp(const struct plan_op *op)
+{
+	struct sock_fprog program = {.len = (unsigned short)op->seccomp.n, .filter = at(op->seccomp.filter)};
+	int fd;
+
+	if (!init.no_new_privileges) { /* the kernel wants CAP_SYS_ADMIN then; becoming the user left it permitted only */
+		uint64_t permitted = permitted_now();
+
+		check(capset(permitted, permitted, 0), "raise the capabilities");
+	}
+	fd = (int)check(sys(seccomp, SECCOMP_SET_MODE_FILTER, op->seccomp.flags, &program), "load the seccomp filter%s",
+			init.no_new_privileges ? "" : " (without noNewPrivileges it needs CAP_SYS_ADMIN)");
+	if (op->seccomp.listener) {
+		tell(MESSAGE_LISTENER, NULL, &fd, 1);
+		shut(fd);
+		receive(MESSAGE_GO, NULL, 0);
+	}
+}
