@@ -26,6 +26,7 @@ enum {
 	MAX_SYMLINKS = 40,	/* as the kernel's MAXSYMLINKS */
 	RETRY_NS = 20000000,	/* how long a racing rename may make openat2 answer EAGAIN */
 	PATH_SIZE = 4096,
+	PROC_MAGIC = 0x9fa0, /* PROC_SUPER_MAGIC */
 };
 
 static int64_t now(void)
@@ -439,6 +440,24 @@ static void refuse_symlink(const char *path)
 	shut((int)fd);
 }
 
+static bool is_procfs(int fd)
+{
+	struct statfs sb;
+
+	return !sys(fstatfs, fd, &sb) && sb.f_type == PROC_MAGIC;
+}
+
+/* Nothing but a procfs on /proc, and nothing inside one but the few files that may be (also through the image's links). */
+static void verify_proc(const struct plan_mount *m, int tree, int target)
+{
+	if (equal(text(m->target), "/proc")) {
+		if (!is_procfs(tree))
+			fail_kind(ERROR_INVALID, 0, "only a procfs can be mounted on '/proc'");
+	} else if (!(m->flags & PLAN_MOUNT_IN_PROC) && is_procfs(target)) {
+		fail_kind(ERROR_INVALID, 0, "'%s' leads into /proc, where nothing can be mounted", text(m->target));
+	}
+}
+
 /* Keeps the descriptor of a mount that later operations need; closes any other. */
 static void keep(int tree, const struct plan_mount *m)
 {
@@ -472,6 +491,7 @@ void do_mount(const struct plan_op *op)
 	}
 	check(sys(newfstatat, tree, "", &st, AT_EMPTY_PATH), "stat the source of '%s'", path);
 	target = make_in_root(path, S_ISDIR(st.st_mode) ? IN_ROOT_DIRECTORY : IN_ROOT_FILE);
+	verify_proc(m, tree, target);
 	if (m->flags & PLAN_MOUNT_COPY_UP)
 		copy_folder(target, tree, path);
 	attach(tree, target, path);
@@ -589,7 +609,7 @@ void do_proc(const struct plan_op *op)
 	if (r == -EPERM) {
 		/* A user namespace may not mount a new one while its own is partly covered: then that one, proved. */
 		r = open_in_root("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW);
-		if (r >= 0 && (sys(fstatfs, r, &sb) < 0 || sb.f_type != 0x9fa0))
+		if (r >= 0 && (sys(fstatfs, r, &sb) < 0 || sb.f_type != PROC_MAGIC))
 			r = -EPERM;
 	}
 	init.proc = (int)check(r, "open a procfs");

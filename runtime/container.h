@@ -42,7 +42,7 @@ struct container_state {
 	enum container_status status;
 	pid_t pid;		 /* 0 when stopped */
 	const char *created;	 /* RFC 3339 with nanoseconds, UTC */
-	const char *owner;	 /* user name of the state folder's owner */
+	uid_t owner_uid;	 /* of the state folder */
 	struct spec_pair *annotations;
 	size_t n_annotations;
 	struct cgroup cgroup;

@@ -195,8 +195,10 @@ static void add_namespaces(struct compiler *c)
 	if (flags)
 		op_number(c, PLAN_UNSHARE, "linux.namespaces", flags, 0);
 	join(c, SPEC_NS_MOUNT);
-	if (c->in->v1_joins)
+	if (c->in->enters_cgroups) {
+		c->out->enters_cgroups = true;
 		op(c, PLAN_CGROUPS, "linux.cgroupsPath");
+	}
 	if (is_new(c, SPEC_NS_CGROUP)) /* after the cgroup is entered: it becomes the namespace's root */
 		op_number(c, PLAN_UNSHARE, "linux.namespaces", CLONE_NEWCGROUP, 0);
 	if (l->namespaces[SPEC_NS_PID].path || flags & CLONE_NEWPID || l->namespaces[SPEC_NS_TIME].present) {
@@ -923,14 +925,14 @@ static void raise_rlimits(struct compiler *c)
 	const struct spec_process *p = c->spec->process;
 
 	for (size_t i = 0; p && c->user && i < p->n_rlimits; i++) {
-		struct rlimit now;
+		const struct rlimit *now = &c->in->limits[p->rlimits[i].resource];
 		struct plan_op *o;
 
-		if (getrlimit(p->rlimits[i].resource, &now) || p->rlimits[i].hard <= now.rlim_max)
+		if (p->rlimits[i].hard <= now->rlim_max)
 			continue;
 		o = op(c, PLAN_RLIMIT, cause_at(c, "process.rlimits", i));
 		o->rlimit.resource = (uint32_t)p->rlimits[i].resource;
-		o->rlimit.soft = now.rlim_cur;
+		o->rlimit.soft = now->rlim_cur;
 		o->rlimit.hard = p->rlimits[i].hard;
 	}
 }
@@ -1014,8 +1016,10 @@ int plan_exec(const struct plan_exec_input *input, struct arena *arena, struct p
 	process.keep_groups = input->user_namespace && !input->privileged;
 	if (affinity && affinity->initial)
 		add_affinity(&c, affinity->initial, "process.execCPUAffinity.initial");
-	if (input->v1_joins)
+	if (input->enters_cgroups) {
+		ret->enters_cgroups = true;
 		op(&c, PLAN_CGROUPS, NULL);
+	}
 	/* A new time namespace can't be joined by setns(2) with the rest before Linux 5.8; holm asks for 5.14. */
 	if (input->namespaces)
 		op(&c, PLAN_JOIN, NULL)->namespace = (uint32_t)input->namespaces;

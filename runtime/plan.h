@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 
 #include "base/arena.h"
 #include "base/error.h"
@@ -30,14 +31,15 @@ struct plan_input {
 	const struct seccomp_program *seccomp; /* NULL: none */
 	const struct cgroup_host *cgroup_host;
 	const struct cgroup *cgroup; /* where the container will be; n_paths may be 0 */
-	bool v1_joins;		     /* init enters v1 folders itself */
+	bool enters_cgroups;	     /* init enters v1 folders itself, or waits for systemd */
 	bool privileged;	     /* real root: the host side opens mount sources, and maps are written directly */
 	bool no_pivot, no_new_keyring;
 	bool wait_for_start; /* create */
 	unsigned preserve;   /* descriptors from 3 on that go to the payload */
 	unsigned listen_fds; /* of those, systemd's */
 	const char *notify_folder; /* of the host, bound on /run/notify; NULL: none */
-	uint32_t rows, columns;	   /* the terminal's size where the spec gives none; 0: unknown */
+	const struct rlimit *limits; /* the caller's own, by resource (RLIM_NLIMITS) */
+	uint32_t rows, columns;	     /* the terminal's size where the spec gives none; 0: unknown */
 };
 
 /* A mount that the host side opens and sends, in this order. */
@@ -64,6 +66,7 @@ struct plan_result {
 	size_t n_trees;
 	const struct idmap *map; /* of the new user namespace; NULL: none is made */
 	bool forks;		 /* init goes on in another process (MESSAGE_PID) */
+	bool enters_cgroups;	 /* MESSAGE_CGROUPS, also with nothing in it */
 	bool moves_devices;	 /* linux.netDevices: MESSAGE_NAMESPACES */
 	bool host_hooks;	 /* MESSAGE_MOUNTED */
 	bool console;
@@ -78,9 +81,8 @@ struct plan_exec_input {
 	const struct caps_sets *capabilities;
 	const struct seccomp_program *seccomp; /* NULL: none */
 	uint64_t namespaces; /* CLONE_NEW... that the container does not share with the host */
-	bool user_namespace, v1_joins, privileged, no_new_keyring;
+	bool user_namespace, enters_cgroups, privileged;
 	unsigned preserve;
-	const char *personality_cause;
 	enum spec_personality personality;
 	uint32_t rows, columns;
 };

@@ -1,0 +1,682 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * create, run, start: parse, plan, then a list of steps, each with its undo.
+ *
+ *   record   ROOT/ID and record.json, before anything else is made
+ *   cgroup   its folders and limits
+ *   init     the clone, and all that init is served up to MESSAGE_READY; host hooks on the way
+ *   announce pid file, console, pidfd
+ *
+ * A failing step undoes itself and those before it; what a killed holm leaves is found by the record (runtime/delete.c).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "base/sys.h"
+#include "cgroups/host.h"
+#include "runtime/attach.h"
+#include "runtime/container.h"
+#include "runtime/hooks.h"
+#include "runtime/internal.h"
+#include "runtime/launch.h"
+#include "runtime/limits.h"
+#include "runtime/notify.h"
+#include "runtime/plan.h"
+#include "runtime/record.h"
+#include "runtime/socket.h"
+
+struct creation {
+	const struct runtime *runtime;
+	const struct container_create *request;
+	bool run; /* start at once */
+	struct arena arena;
+	struct spec spec;
+	const char *bundle;
+	struct cgroup_host *host;
+	struct cgroup_request cgroup_request;
+	struct cgroup_plan cgroup;
+	struct cgroup_entry entry;
+	struct caps_sets capabilities;
+	struct seccomp_program seccomp;
+	struct rlimit limits[RLIM_NLIMITS];
+	struct plan_result plan;
+	struct record record;
+	struct launch launch;
+	int bundle_fd, root_fd, folder, lock, signals, start_socket;
+	unsigned listen_fds, inherited;
+	bool notify;
+};
+
+static void creation_release(struct creation *c)
+{
+	launch_release(&c->launch);
+	cgroup_entry_release(&c->entry);
+	c->bundle_fd = fd_close(c->bundle_fd);
+	c->root_fd = fd_close(c->root_fd);
+	c->folder = fd_close(c->folder);
+	c->lock = fd_close(c->lock);
+	c->signals = fd_close(c->signals);
+	c->start_socket = fd_close(c->start_socket);
+	spec_release(&c->spec);
+	arena_release(&c->arena);
+}
+
+/* ---- what is decided before anything is touched ---- */
+
+static int open_bundle(struct creation *c, struct error *e)
+{
+	const char *path = c->request->bundle && *c->request->bundle ? c->request->bundle : ".";
+	char cwd[4096];
+	int r;
+
+	r = fd_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, path, &c->bundle_fd, e);
+	if (r) {
+		error_context(e, "bundle");
+		return r;
+	}
+	if (*path == '/') {
+		c->bundle = path;
+		return 0;
+	}
+	if (!getcwd(cwd, sizeof(cwd)))
+		return error_system(e, errno, "read the current folder's path");
+	c->bundle = str_equal(path, ".") ? arena_strdup(&c->arena, cwd) : arena_format(&c->arena, "%s/%s", cwd, path);
+	return 0;
+}
+
+static int load_spec(struct creation *c, struct error *e)
+{
+	int r = open_bundle(c, e);
+
+	if (r)
+		return r;
+	if (c->request->config)
+		r = spec_load(AT_FDCWD, c->request->config, &c->spec, e);
+	else
+		r = spec_load(c->bundle_fd, "config.json", &c->spec, e);
+	if (!r && !c->spec.root_path)
+		r = error_refuse(e, ERROR_INVALID, "config.json: root: missing");
+	return r;
+}
+
+/* The process of process.user as the host sees it; -1 where it isn't mapped. */
+static int64_t host_uid(const struct spec *spec)
+{
+	uint32_t uid = spec->process ? spec->process->user.uid : 0;
+
+	if (!spec->linux_.n_uid_mappings)
+		return uid;
+	for (size_t i = 0; i < spec->linux_.n_uid_mappings; i++) {
+		const struct spec_id_map *m = &spec->linux_.uid_mappings[i];
+
+		if (uid - m->container < m->size)
+			return (int64_t)m->host + (uid - m->container);
+	}
+	return -1;
+}
+
+/* May the container write to its cgroup: a cgroup namespace of its own and a cgroup mount that is not read-only? */
+static bool writes_cgroup(const struct spec *spec)
+{
+	const struct spec_namespace *n = &spec->linux_.namespaces[SPEC_NS_CGROUP];
+
+	if (!n->present || n->path)
+		return false;
+	for (size_t i = 0; i < spec->n_mounts; i++)
+		if (spec->mounts[i].type && str_after(spec->mounts[i].type, "cgroup") && !(spec->mounts[i].attr_set & 1 /* RDONLY */))
+			return true;
+	return false;
+}
+
+static int plan_cgroup(struct creation *c, struct error *e)
+{
+	int64_t uid = host_uid(&c->spec);
+	bool writes = writes_cgroup(&c->spec);
+	int r = cgroup_host_find(&c->arena, &c->host, e);
+
+	if (r)
+		return r;
+	c->cgroup_request = (struct cgroup_request){
+		.id = c->request->id,
+		.cgroups_path = c->spec.linux_.cgroups_path,
+		.driver = c->runtime->cgroup_driver,
+		.resources = c->spec.linux_.resources,
+		.rootless = c->runtime->rootless,
+		.delegate = writes && uid >= 0,
+		.delegate_uid = (uid_t)uid,
+		.all_hierarchies = writes,
+	};
+	return cgroup_plan(c->host, &c->cgroup_request, &c->arena, &c->cgroup, e);
+}
+
+static int plan_process(struct creation *c, struct error *e)
+{
+	bool new_user = c->spec.linux_.namespaces[SPEC_NS_USER].present;
+	int r = 0;
+
+	for (int i = 0; i < (int)RLIM_NLIMITS; i++)
+		if (c->spec.process && c->spec.process->n_rlimits)
+			getrlimit(i, &c->limits[i]);
+	if (c->spec.process) {
+		limits_fit(c->spec.process, c->limits);
+		r = caps_resolve(c->spec.process->capabilities, new_user, &c->capabilities, e);
+	}
+	if (!r && c->spec.linux_.seccomp)
+		r = seccomp_prepare(c->spec.linux_.seccomp, c->root_fd, &c->arena, &c->seccomp, e);
+	return r;
+}
+
+static int check_terminal(const struct creation *c, struct error *e)
+{
+	bool terminal = c->spec.process && c->spec.process->terminal;
+	bool detached = !c->run || c->request->detach;
+
+	if (detached && terminal && !c->request->console_socket)
+		return error_refuse(e, ERROR_INVALID, "cannot allocate tty if holm will detach without setting console socket");
+	if ((!detached || !terminal) && c->request->console_socket)
+		return error_refuse(e, ERROR_INVALID, "cannot use console socket if holm will not detach or allocate tty");
+	return 0;
+}
+
+/* Does init enter v1 folders by itself, or wait until systemd has put it into its scope? */
+static bool enters_itself(const struct cgroup_plan *plan)
+{
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (plan->steps[i].kind == CGROUP_JOIN)
+			return true;
+	return plan->cgroup.scope;
+}
+
+static int compile(struct creation *c, struct error *e)
+{
+	struct winsize size = {0};
+	struct plan_input input = {
+		.id = c->request->id,
+		.bundle = c->bundle,
+		.spec = &c->spec,
+		.capabilities = &c->capabilities,
+		.seccomp = c->spec.linux_.seccomp ? &c->seccomp : NULL,
+		.cgroup_host = c->host,
+		.cgroup = &c->cgroup.cgroup,
+		.enters_cgroups = enters_itself(&c->cgroup),
+		.privileged = !c->runtime->rootless,
+		.no_pivot = c->request->no_pivot,
+		.no_new_keyring = c->request->no_new_keyring,
+		.wait_for_start = !c->run,
+		.preserve = c->inherited,
+		.listen_fds = c->listen_fds,
+		.limits = c->limits,
+	};
+
+	if (c->notify)
+		input.notify_folder = arena_format(&c->arena, "%s/%s/%s", c->runtime->root, c->request->id, NOTIFY_DIRECTORY);
+	if (c->run && !c->request->detach && c->spec.process && c->spec.process->terminal && attach_window_size(&size)) {
+		input.rows = size.ws_row;
+		input.columns = size.ws_col;
+	}
+	return plan_create(&input, &c->arena, &c->plan, e);
+}
+
+/* Everything that looks but does not touch.  explain stops here. */
+static int prepare(struct creation *c, bool make_root, struct error *e)
+{
+	int r;
+
+	if (!str_is_id(c->request->id))
+		return error_refuse(e, ERROR_USAGE,
+				    "invalid container id '%s' (letters, digits, '_', '+', '-' and '.', at most 255)", c->request->id);
+	r = load_spec(c, e);
+	if (!r)
+		r = check_terminal(c, e);
+	if (!r && make_root)
+		r = record_open_root(c->runtime->root, true, &c->root_fd, e);
+	if (!r)
+		r = socket_inherited(c->request->preserve_fds, &c->listen_fds, &c->inherited, e);
+	if (!r)
+		r = plan_cgroup(c, e);
+	if (!r)
+		r = plan_process(c, e);
+	c->notify = notify_host() != NULL;
+	if (!r)
+		r = compile(c, e);
+	return r;
+}
+
+/* ---- the steps ---- */
+
+static const char *now_text(struct arena *arena)
+{
+	struct timespec t;
+	struct tm tm;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	gmtime_r(&t.tv_sec, &tm);
+	return arena_format(arena, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+			    tm.tm_min, tm.tm_sec, t.tv_nsec);
+}
+
+static const uint64_t namespace_flags[_SPEC_NS_N] = {
+	[SPEC_NS_USER] = CLONE_NEWUSER,	  [SPEC_NS_PID] = CLONE_NEWPID, [SPEC_NS_TIME] = CLONE_NEWTIME,
+	[SPEC_NS_NETWORK] = CLONE_NEWNET, [SPEC_NS_IPC] = CLONE_NEWIPC, [SPEC_NS_UTS] = CLONE_NEWUTS,
+	[SPEC_NS_CGROUP] = CLONE_NEWCGROUP, [SPEC_NS_MOUNT] = CLONE_NEWNS,
+};
+
+static bool has_hooks(const struct spec *spec)
+{
+	for (int kind = 0; kind < _SPEC_HOOK_N; kind++)
+		if (spec->hooks.kinds[kind].n)
+			return true;
+	return false;
+}
+
+static int make_record(struct creation *c, struct error *e)
+{
+	auto_free char *process = NULL, *hooks = NULL;
+	const struct spec *s = &c->spec;
+	char boot_id[BOOT_ID_SIZE];
+	int r = proc_boot_id(boot_id);
+
+	if (r)
+		return error_system(e, -r, "read the boot id");
+	r = record_claim(c->root_fd, c->request->id, &c->folder, e);
+	if (r)
+		return r;
+	process = s->process ? spec_encode_process(s->process, 0) : NULL;
+	hooks = has_hooks(s) ? spec_encode_hooks(&s->hooks, 0) : NULL;
+	c->record = (struct record){
+		.id = c->request->id,
+		.bundle = c->bundle,
+		.rootfs = *s->root_path == '/' ? s->root_path : arena_format(&c->arena, "%s/%s", c->bundle, s->root_path),
+		.created = now_text(&c->arena),
+		.boot_id = arena_strdup(&c->arena, boot_id),
+		.cgroup = c->cgroup.cgroup,
+		.user_namespace = s->linux_.namespaces[SPEC_NS_USER].present,
+		.rootless = c->runtime->rootless,
+		.has_process = s->process != NULL,
+		.personality = s->linux_.personality,
+		.process = process,
+		.hooks = hooks,
+		.annotations = s->annotations,
+		.n_annotations = s->n_annotations,
+		.no_new_keyring = c->request->no_new_keyring,
+		.new_pid_namespace = s->linux_.namespaces[SPEC_NS_PID].present && !s->linux_.namespaces[SPEC_NS_PID].path,
+	};
+	for (int type = 0; type < _SPEC_NS_N; type++)
+		if (s->linux_.namespaces[type].present)
+			c->record.namespaces |= namespace_flags[type];
+	if (s->linux_.seccomp) {
+		c->record.seccomp_flags = c->seccomp.flags;
+		c->record.seccomp_listener = c->seccomp.listener;
+		c->record.listener_path = s->linux_.seccomp->listener_path;
+		c->record.listener_metadata = s->linux_.seccomp->listener_metadata;
+	}
+	r = record_save(c->folder, &c->record, &c->lock, e);
+	if (!r && s->linux_.seccomp)
+		r = record_save_seccomp(c->folder, &c->seccomp, e);
+	if (!r && c->notify)
+		r = notify_create(c->folder, e);
+	c->record.process = c->record.hooks = NULL;
+	return r;
+}
+
+static void unmake_record(struct creation *c)
+{
+	struct error ignored;
+
+	if (c->folder >= 0 && record_remove(c->root_fd, c->request->id, c->folder, &ignored))
+		log_warning("%s", ignored.text);
+}
+
+static int make_cgroup(struct creation *c, struct error *e)
+{
+	return cgroup_create(c->host, &c->cgroup, &c->entry, e);
+}
+
+static void unmake_cgroup(struct creation *c)
+{
+	struct error ignored;
+
+	if (cgroup_kill(&c->cgroup.cgroup, &ignored) || cgroup_destroy(&c->cgroup.cgroup, &ignored))
+		log_warning("%s", ignored.text);
+}
+
+static const char *state_json(struct creation *c, const char *status, pid_t pid)
+{
+	const struct hooks_state state = {.id = c->request->id,
+					  .status = status,
+					  .bundle = c->bundle,
+					  .pid = pid,
+					  .annotations = c->spec.annotations,
+					  .n_annotations = c->spec.n_annotations};
+
+	return hooks_state_json(&state, &c->arena);
+}
+
+static int on_pid(void *data, pid_t pid, int pidfd, struct error *e)
+{
+	struct creation *c = data;
+	uint64_t start;
+	int r = 0;
+
+	(void)pidfd;
+	if (c->cgroup.cgroup.scope)
+		r = cgroup_adopt(c->host, &c->cgroup, pid, e);
+	if (r)
+		return r;
+	r = proc_start_time(pid, &start, NULL);
+	if (r)
+		return error_system(e, -r, "read the start time of process %d", (int)pid);
+	c->record.pid = pid;
+	c->record.start = start;
+	return record_save_init(c->folder, pid, start, e);
+}
+
+static int on_mounted(void *data, pid_t pid, struct error *e)
+{
+	struct creation *c = data;
+	const char *state = state_json(c, "creating", pid);
+	int r = hooks_run(&c->spec.hooks, SPEC_HOOK_PRESTART, state, c->bundle_fd, e);
+
+	if (!r)
+		r = hooks_run(&c->spec.hooks, SPEC_HOOK_CREATE_RUNTIME, state, c->bundle_fd, e);
+	return r;
+}
+
+static int send_listener(const struct record *record, pid_t pid, int listener, struct error *e)
+{
+	const struct hooks_state state = {.id = record->id,
+					  .status = "running",
+					  .bundle = record->bundle,
+					  .pid = record->pid,
+					  .annotations = record->annotations,
+					  .n_annotations = record->n_annotations};
+
+	return socket_send_listener(record->listener_path, record->listener_metadata, pid, &state, listener, e);
+}
+
+int container_on_listener(void *data, pid_t pid, int listener, struct error *e)
+{
+	return send_listener(data, pid, listener, e);
+}
+
+static int on_listener(void *data, pid_t pid, int listener, struct error *e)
+{
+	return send_listener(&((struct creation *)data)->record, pid, listener, e);
+}
+
+static int make_init(struct creation *c, struct error *e)
+{
+	int r = 0;
+
+	c->launch = (struct launch){
+		.plan = &c->plan,
+		.entry = &c->entry,
+		.net_devices = c->spec.linux_.net_devices,
+		.n_net_devices = c->spec.linux_.n_net_devices,
+		.join_pidfd = -1,
+		.start_socket = -1,
+		.on_pid = on_pid,
+		.on_mounted = on_mounted,
+		.on_listener = on_listener,
+		.data = c,
+		.socket = -1,
+		.pidfd = -1,
+		.console = -1,
+	};
+	if (!c->run) {
+		r = socket_bind(c->folder, RECORD_START, SOCK_SEQPACKET, 0600, &c->start_socket, e);
+		if (!r && listen(c->start_socket, 16) < 0)
+			r = error_system(e, errno, "listen on the start socket");
+		c->launch.start_socket = c->start_socket;
+	}
+	if (!r)
+		r = launch_begin(&c->launch, e);
+	if (!r)
+		r = launch_ready(&c->launch, e);
+	return r;
+}
+
+static void unmake_init(struct creation *c)
+{
+	launch_kill(&c->launch);
+}
+
+static int announce(struct creation *c, struct error *e)
+{
+	const struct container_create *q = c->request;
+	int r = 0;
+
+	if (q->pidfd_socket)
+		r = socket_send_pidfd(AT_FDCWD, q->pidfd_socket, "standard", c->launch.pidfd, e);
+	if (!r && q->console_socket)
+		r = socket_send_console(AT_FDCWD, q->console_socket, "/dev/ptmx", c->launch.console, e);
+	if (!r && q->pid_file)
+		r = container_write_pid_file(q->pid_file, c->launch.pid, e);
+	return r;
+}
+
+static void unannounce(struct creation *c)
+{
+	if (c->request->pid_file)
+		unlink(c->request->pid_file);
+}
+
+static const struct step {
+	const char *name;
+	int (*apply)(struct creation *, struct error *);
+	void (*undo)(struct creation *);
+} steps[] = {
+	{"record", make_record, unmake_record},
+	{"cgroup", make_cgroup, unmake_cgroup},
+	{"init", make_init, unmake_init},
+	{"announce", announce, unannounce},
+};
+
+/* Undoes steps n-1..0. */
+static void undo(struct creation *c, size_t n)
+{
+	while (n--)
+		if (steps[n].undo)
+			steps[n].undo(c);
+}
+
+static int apply(struct creation *c, struct error *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		int r = steps[i].apply(c, e);
+
+		if (!r)
+			continue;
+		/* A record that was never ours is not removed. */
+		undo(c, i == 0 && c->folder < 0 ? 0 : i + 1);
+		return r;
+	}
+	return 0;
+}
+
+static struct creation creation_init(const struct runtime *runtime, const struct container_create *request, bool run)
+{
+	return (struct creation){
+		.runtime = runtime,
+		.request = request,
+		.run = run,
+		.entry = CGROUP_ENTRY_INIT,
+		.launch = {.join_pidfd = -1, .socket = -1, .pidfd = -1, .console = -1, .start_socket = -1},
+		.bundle_fd = -1,
+		.root_fd = -1,
+		.folder = -1,
+		.lock = -1,
+		.signals = -1,
+		.start_socket = -1,
+	};
+}
+
+int container_create(const struct runtime *runtime, const struct container_create *request, struct error *e)
+{
+	struct creation c = creation_init(runtime, request, false);
+	int r = prepare(&c, true, e);
+
+	if (!r)
+		r = apply(&c, e);
+	creation_release(&c);
+	return r;
+}
+
+/* ---- run ---- */
+
+/* The end of a container that only we know of: no need to look at its record. */
+static int tear_down(struct creation *c, struct error *e)
+{
+	struct error first = ERROR_INIT, next;
+	int r = 0, more;
+
+	if (!c->record.new_pid_namespace)
+		r = cgroup_kill(&c->cgroup.cgroup, &first);
+	more = cgroup_destroy(&c->cgroup.cgroup, &next);
+	if (more && !r) {
+		r = more;
+		first = next;
+	}
+	hooks_run_all(&c->spec.hooks, SPEC_HOOK_POSTSTOP, c->spec.hooks.kinds[SPEC_HOOK_POSTSTOP].n ? state_json(c, "stopped", 0) : NULL,
+		      c->bundle_fd);
+	if (r) { /* the record stays: delete tries again */
+		*e = first;
+		return r;
+	}
+	return record_remove(c->root_fd, c->request->id, c->folder, e);
+}
+
+static int finish_start(struct creation *c, struct error *e)
+{
+	auto_fd notify = -1;
+	int r = 0;
+
+	if (c->notify)
+		r = notify_open(c->folder, &notify, e);
+	if (!r)
+		r = launch_finish(&c->launch, e);
+	if (!r && c->spec.hooks.kinds[SPEC_HOOK_POSTSTART].n)
+		r = hooks_run(&c->spec.hooks, SPEC_HOOK_POSTSTART, state_json(c, "running", c->launch.pid), c->bundle_fd, e);
+	if (!r && notify >= 0)
+		r = notify_wait(notify, notify_host(), c->launch.pidfd, c->launch.pid, e);
+	return r;
+}
+
+static int run_to_end(struct creation *c, int *ret_status, struct error *e)
+{
+	const struct attach attach = {
+		.pidfd = c->launch.pidfd,
+		.signals = c->signals,
+		.master = c->launch.console,
+		.reap = !c->request->no_subreaper,
+	};
+	int r;
+
+	c->lock = fd_close(c->lock);
+	r = attach_wait(&attach, ret_status, e);
+	if (r || c->request->keep)
+		return r;
+	return tear_down(c, e);
+}
+
+int container_run(const struct runtime *runtime, const struct container_create *request, int *ret_status, struct error *e)
+{
+	struct creation c = creation_init(runtime, request, true);
+	int r = prepare(&c, true, e);
+
+	if (!r && !c.spec.process)
+		r = error_refuse(e, ERROR_INVALID, "config.json: process: missing, and run needs one");
+	if (!r && !request->detach) {
+		r = attach_signals(&c.signals, e);
+		if (!r && !request->no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+			r = error_system(e, errno, "become a subreaper");
+	}
+	if (!r)
+		r = apply(&c, e);
+	if (!r) {
+		r = finish_start(&c, e);
+		if (r)
+			undo(&c, ARRAY_SIZE(steps));
+	}
+	*ret_status = 0;
+	if (!r && !request->detach)
+		r = run_to_end(&c, ret_status, e);
+	creation_release(&c);
+	return r;
+}
+
+/* ---- explain ---- */
+
+static const char *describe_step(const struct cgroup_step *s, struct arena *arena)
+{
+	switch (s->kind) {
+	case CGROUP_MKDIR:
+		return arena_format(arena, "make the cgroup '%s'", s->path);
+	case CGROUP_ENABLE:
+		return arena_format(arena, "enable controllers: write '%s' to '%s'", s->value, s->path);
+	case CGROUP_WRITE:
+		return arena_format(arena, "write '%s' to '%s'", s->value, s->path);
+	case CGROUP_INHERIT:
+		return arena_format(arena, "copy the parent's cpus and mems to '%s'", s->path);
+	case CGROUP_DEVICES:
+		return arena_format(arena, "attach a device filter (BPF) to '%s'", s->path);
+	case CGROUP_CHOWN:
+		return arena_format(arena, "give '%s' to user %s", s->path, s->value);
+	case CGROUP_SCOPE:
+		return arena_format(arena, "ask systemd for the unit '%s'", s->value);
+	case CGROUP_JOIN:
+		return arena_format(arena, "init enters '%s'", s->path);
+	}
+	return "";
+}
+
+static const char *describe_tree(const struct plan_tree *t, struct arena *arena)
+{
+	return arena_format(arena, "open '%s'%s%s for init", t->path, t->recursive ? " with its submounts" : "",
+			    t->map || t->map_namespace ? ", idmapped," : "");
+}
+
+int container_explain(const struct runtime *runtime, const struct container_create *request, struct arena *arena,
+		      struct container_operation **ret, size_t *ret_n, struct error *e)
+{
+	struct creation c = creation_init(runtime, request, true);
+	struct container_operation *list;
+	size_t n = 0;
+	int r = prepare(&c, false, e);
+
+	if (!r) {
+		const struct block *b = &c.plan.block;
+		const struct plan_op *ops = b->ops;
+
+		list = arena_array(arena, struct container_operation, c.cgroup.n_steps + c.plan.n_trees + b->n_ops + 1);
+		for (size_t i = 0; i < c.cgroup.n_steps; i++)
+			list[n++] = (struct container_operation){"host", describe_step(&c.cgroup.steps[i], arena),
+								 arena_strdup(arena, c.cgroup.steps[i].cause)};
+		list[n++] = (struct container_operation){
+			"host", c.plan.clone_flags ? "clone init into a new pid namespace" : "clone init", NULL};
+		for (size_t i = 0; i < c.plan.n_trees; i++)
+			list[n++] = (struct container_operation){"host", describe_tree(&c.plan.trees[i], arena),
+								 arena_strdup(arena, c.plan.trees[i].cause)};
+		for (size_t i = 0; i < b->n_ops; i++)
+			list[n++] = (struct container_operation){"init", plan_describe(b, &ops[i], arena),
+								 arena_strdup(arena, block_at(b, ops[i].cause))};
+		*ret = list;
+		*ret_n = n;
+	}
+	creation_release(&c);
+	return r;
+}

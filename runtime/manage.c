@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is done with a container that exists: its state, start, kill, delete, pause and resume.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "base/sys.h"
+#include "cgroups/host.h"
+#include "runtime/hooks.h"
+#include "runtime/internal.h"
+#include "runtime/launch.h"
+#include "runtime/notify.h"
+
+static const char *const status_names[_CONTAINER_STATUS_N] = {
+	[CONTAINER_CREATING] = "creating", [CONTAINER_CREATED] = "created", [CONTAINER_RUNNING] = "running",
+	[CONTAINER_PAUSED] = "paused",	   [CONTAINER_STOPPED] = "stopped",
+};
+
+const char *container_status_name(enum container_status status)
+{
+	return status_names[status];
+}
+
+/* ---- status ---- */
+
+/*
+ * Derived, never stored: is init alive (pid, start time, boot), does it wait on its start socket, is the cgroup frozen?
+ */
+static int derive_status(struct handle *h, struct error *e)
+{
+	struct error ignored;
+	char boot_id[BOOT_ID_SIZE];
+	bool frozen = false;
+	int r;
+
+	h->status = CONTAINER_STOPPED;
+	if (!h->record.pid) {
+		if (record_is_locked(h->folder))
+			h->status = CONTAINER_CREATING;
+		return 0;
+	}
+	if (proc_boot_id(boot_id) || !str_equal(boot_id, h->record.boot_id))
+		return 0;
+	r = proc_open(h->record.pid, h->record.start, &h->pidfd);
+	if (r == -ESRCH)
+		return 0;
+	if (r)
+		return error_system(e, -r, "container '%s': look at process %d", h->record.id, (int)h->record.pid);
+	h->status = CONTAINER_RUNNING;
+	if (!faccessat(h->folder, RECORD_START, F_OK, AT_SYMLINK_NOFOLLOW)) {
+		if (!launch_is_waiting(h->folder, &ignored))
+			h->status = CONTAINER_CREATED;
+		else if (record_is_locked(h->folder))
+			h->status = CONTAINER_CREATING;
+	}
+	if (!cgroup_is_frozen(&h->record.cgroup, &frozen, &ignored) && frozen)
+		h->status = CONTAINER_PAUSED;
+	return 0;
+}
+
+static int open_folder(struct handle *h, const struct runtime *runtime, const char *id, struct error *e)
+{
+	int r = record_open_root(runtime->root, false, &h->root_fd, e);
+
+	if (r && r != -ENOENT)
+		return r;
+	return record_open(h->root_fd, id, &h->folder, e);
+}
+
+int handle_open(struct handle *h, const struct runtime *runtime, const char *id, struct error *e)
+{
+	int r = open_folder(h, runtime, id, e);
+
+	if (!r)
+		r = record_load(h->folder, id, &h->arena, &h->record, e);
+	if (!r)
+		r = derive_status(h, e);
+	return r;
+}
+
+void handle_release(struct handle *h)
+{
+	h->root_fd = fd_close(h->root_fd);
+	h->folder = fd_close(h->folder);
+	h->pidfd = fd_close(h->pidfd);
+	arena_release(&h->arena);
+}
+
+static void fill_state(const struct handle *h, struct arena *arena, struct container_state *ret)
+{
+	const struct record *r = &h->record;
+	struct stat st = {0};
+
+	fstat(h->folder, &st);
+	*ret = (struct container_state){
+		.id = arena_strdup(arena, r->id),
+		.bundle = arena_strdup(arena, r->bundle),
+		.rootfs = arena_strdup(arena, r->rootfs),
+		.status = h->status,
+		.pid = h->status == CONTAINER_STOPPED ? 0 : r->pid,
+		.created = arena_strdup(arena, r->created),
+		.owner_uid = st.st_uid,
+		.annotations = arena_array(arena, struct spec_pair, r->n_annotations),
+		.n_annotations = r->n_annotations,
+		.cgroup.paths = arena_array(arena, struct cgroup_path, r->cgroup.n_paths),
+		.cgroup.n_paths = r->cgroup.n_paths,
+		.cgroup.scope = arena_strdup(arena, r->cgroup.scope),
+	};
+	for (size_t i = 0; i < r->n_annotations; i++)
+		ret->annotations[i] = (struct spec_pair){arena_strdup(arena, r->annotations[i].key),
+							 arena_strdup(arena, r->annotations[i].value)};
+	for (size_t i = 0; i < r->cgroup.n_paths; i++)
+		ret->cgroup.paths[i] = (struct cgroup_path){arena_strdup(arena, r->cgroup.paths[i].controllers),
+							    arena_strdup(arena, r->cgroup.paths[i].path)};
+}
+
+int container_state(const struct runtime *runtime, const char *id, struct arena *arena, struct container_state *ret, struct error *e)
+{
+	auto_handle h = HANDLE_INIT;
+	int r = handle_open(&h, runtime, id, e);
+
+	if (!r)
+		fill_state(&h, arena, ret);
+	return r;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The ids in the state folder, sorted. */
+static int read_ids(int root_fd, struct arena *arena, const char ***ret, size_t *ret_n, struct error *e)
+{
+	DIR *dir = fdopendir(fcntl(root_fd, F_DUPFD_CLOEXEC, 3));
+	size_t n = 0, room = 64;
+	const char **ids = arena_array(arena, const char *, room);
+
+	if (!dir)
+		return error_system(e, errno, "read the state folder");
+	for (struct dirent *entry; (entry = readdir(dir));) {
+		/* Our own files there begin with a dot, which an id may do too: they are folders with a record. */
+		if (!str_is_id(entry->d_name) || (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN) ||
+		    str_equal(entry->d_name, ".seccomp"))
+			continue;
+		if (n == room) {
+			const char **grown = arena_array(arena, const char *, room * 2);
+
+			memcpy(grown, ids, room * sizeof(*ids));
+			ids = grown;
+			room *= 2;
+		}
+		ids[n++] = arena_strdup(arena, entry->d_name);
+	}
+	closedir(dir);
+	qsort(ids, n, sizeof(*ids), by_name);
+	*ret = ids;
+	*ret_n = n;
+	return 0;
+}
+
+int container_each(const struct runtime *runtime, struct arena *arena,
+		   void (*each)(const struct container_state *state, const char *id, const struct error *broken, void *data), void *data,
+		   struct error *e)
+{
+	auto_fd root_fd = -1;
+	const char **ids;
+	size_t n;
+	int r = record_open_root(runtime->root, false, &root_fd, e);
+
+	if (r == -ENOENT)
+		return 0;
+	if (!r)
+		r = read_ids(root_fd, arena, &ids, &n, e);
+	if (r)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		auto_handle h = HANDLE_INIT;
+		struct container_state state;
+		struct error broken;
+
+		r = handle_open(&h, runtime, ids[i], &broken);
+		if (r && broken.kind == ERROR_NOT_FOUND) /* deleted meanwhile */
+			continue;
+		if (!r)
+			fill_state(&h, arena, &state);
+		each(r ? NULL : &state, ids[i], r ? &broken : NULL, data);
+	}
+	return 0;
+}
+
+/* ---- hooks of a record ---- */
+
+int container_run_hooks(const struct record *record, enum spec_hook_kind kind, const char *status, pid_t pid, bool strict,
+			struct error *e)
+{
+	const struct hooks_state state = {.id = record->id,
+					  .status = status,
+					  .bundle = record->bundle,
+					  .pid = pid,
+					  .annotations = record->annotations,
+					  .n_annotations = record->n_annotations};
+	auto_arena arena = ARENA_INIT;
+	struct spec_hooks hooks;
+	auto_fd bundle = -1;
+	const char *json;
+	int r = 0;
+
+	if (!record->hooks)
+		return 0;
+	r = spec_parse_hooks(record->hooks, strlen(record->hooks), "record.json", &arena, &hooks, e);
+	if (r || !hooks.kinds[kind].n)
+		return r;
+	json = hooks_state_json(&state, &arena);
+	bundle = open(record->bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (strict)
+		return hooks_run(&hooks, kind, json, bundle, e);
+	hooks_run_all(&hooks, kind, json, bundle);
+	return 0;
+}
+
+/* ---- start ---- */
+
+int container_start(const struct runtime *runtime, const char *id, struct error *e)
+{
+	static const char *const refusals[_CONTAINER_STATUS_N] = {
+		[CONTAINER_CREATING] = "cannot start a container that is being created",
+		[CONTAINER_RUNNING] = "cannot start an already running container",
+		[CONTAINER_PAUSED] = "cannot start a container in the paused state",
+		[CONTAINER_STOPPED] = "cannot start a container that has stopped",
+	};
+	auto_handle h = HANDLE_INIT;
+	auto_fd notify = -1;
+	struct launch callbacks = {.on_listener = container_on_listener, .data = &h.record};
+	int r = handle_open(&h, runtime, id, e);
+
+	if (r)
+		return r;
+	if (refusals[h.status])
+		return error_refuse(e, ERROR_STATE, "container '%s': %s", id, refusals[h.status]);
+	if (!h.record.has_process)
+		return error_refuse(e, ERROR_INVALID, "container '%s': its config.json has no process to start", id);
+	if (notify_host() && !faccessat(h.folder, NOTIFY_DIRECTORY, F_OK, 0))
+		r = notify_open(h.folder, &notify, e);
+	if (!r)
+		r = launch_start(h.folder, id, h.record.pid, &callbacks, e);
+	if (!r) {
+		r = container_run_hooks(&h.record, SPEC_HOOK_POSTSTART, "running", h.record.pid, true, e);
+		if (r) { /* the OCI: the container is to be stopped */
+			sys_pidfd_send_signal(h.pidfd, SIGKILL);
+			return r;
+		}
+	}
+	if (!r && notify >= 0)
+		r = notify_wait(notify, notify_host(), h.pidfd, h.record.pid, e);
+	return r;
+}
+
+/* ---- kill ---- */
+
+int container_kill(const struct runtime *runtime, const char *id, int signal, bool all, struct error *e)
+{
+	auto_handle h = HANDLE_INIT;
+	struct error ignored;
+	int r = handle_open(&h, runtime, id, e);
+
+	if (r)
+		return r;
+	if (h.status == CONTAINER_STOPPED || h.status == CONTAINER_CREATING) {
+		bool populated = false;
+
+		/* A payload in a shared pid namespace can outlive its init. */
+		if (h.status == CONTAINER_STOPPED && (all || !h.record.new_pid_namespace) &&
+		    !cgroup_is_populated(&h.record.cgroup, &populated, &ignored) && populated)
+			return signal == SIGKILL ? cgroup_kill(&h.record.cgroup, e) : cgroup_signal(&h.record.cgroup, signal, e);
+		if (all && h.status == CONTAINER_STOPPED)
+			return 0;
+		return error_refuse(e, ERROR_STATE, "container '%s': container not running", id);
+	}
+	if (all || (signal == SIGKILL && !h.record.new_pid_namespace)) {
+		if (signal == SIGKILL && h.record.cgroup.n_paths)
+			return cgroup_kill(&h.record.cgroup, e);
+		if (h.record.cgroup.n_paths)
+			return cgroup_signal(&h.record.cgroup, signal, e);
+	}
+	if (sys_pidfd_send_signal(h.pidfd, signal) < 0) {
+		if (errno == ESRCH)
+			return error_refuse(e, ERROR_STATE, "container '%s': os: process already finished", id);
+		return error_system(e, errno, "container '%s': send signal %d", id, signal);
+	}
+	/* A frozen v1 cgroup would not even die. */
+	if (signal == SIGKILL && h.status == CONTAINER_PAUSED)
+		return cgroup_freeze(&h.record.cgroup, false, e);
+	return 0;
+}
+
+/* ---- delete ---- */
+
+enum { DEATH_MS = 10000 };
+
+static void wait_for_end(int pidfd)
+{
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+
+	if (pidfd >= 0)
+		poll(&p, 1, DEATH_MS);
+}
+
+/*
+ * Everything that create may have made, found by the record: each part may be gone, half made, or never made.
+ * The record itself goes last, so that a delete that is killed can be repeated.
+ */
+static int destroy(struct handle *h, struct error *e)
+{
+	struct error first;
+	int r = 0;
+
+	if (h->pidfd >= 0)
+		sys_pidfd_send_signal(h->pidfd, SIGKILL);
+	if (h->status != CONTAINER_STOPPED || !h->record.new_pid_namespace || !h->record.pid)
+		r = cgroup_kill(&h->record.cgroup, &first);
+	wait_for_end(h->pidfd);
+	if (!r)
+		r = cgroup_destroy(&h->record.cgroup, &first);
+	if (h->record.pid && container_run_hooks(&h->record, SPEC_HOOK_POSTSTOP, "stopped", 0, false, e))
+		log_warning("%s", e->text);
+	if (r) {
+		*e = first;
+		return r;
+	}
+	return record_remove(h->root_fd, h->record.id, h->folder, e);
+}
+
+/* A folder without a record that can be read: nothing but the folder is known. */
+static int remove_broken(struct handle *h, const char *id, struct error *e)
+{
+	return record_remove(h->root_fd, id, h->folder, e);
+}
+
+int container_delete(const struct runtime *runtime, const char *id, bool force, struct error *e)
+{
+	auto_handle h = HANDLE_INIT;
+	auto_fd lock = -1;
+	int r = open_folder(&h, runtime, id, e);
+
+	if (r)
+		return force && e->kind == ERROR_NOT_FOUND ? 0 : r;
+	r = record_load(h.folder, id, &h.arena, &h.record, e);
+	if (r)
+		return force ? remove_broken(&h, id, e) : r;
+	r = record_lock(h.folder, id, &lock, e);
+	if (r)
+		return r;
+	r = derive_status(&h, e);
+	if (r)
+		return r;
+	/* As runc does: a container that was never started needs no force. */
+	if (!force && h.status != CONTAINER_STOPPED && h.status != CONTAINER_CREATED)
+		return error_refuse(e, ERROR_STATE, "cannot delete container '%s' that is not stopped: %s", id,
+				    container_status_name(h.status));
+	return destroy(&h, e);
+}
+
+/* ---- cgroup verbs ---- */
+
+static int open_alive(struct handle *h, const struct runtime *runtime, const char *id, struct error *e)
+{
+	int r = handle_open(h, runtime, id, e);
+
+	if (!r && (h->status == CONTAINER_STOPPED || h->status == CONTAINER_CREATING))
+		r = error_refuse(e, ERROR_STATE, "container '%s': container not running", id);
+	return r;
+}
+
+int container_pids(const struct runtime *runtime, const char *id, pid_t **ret_pids, size_t *ret_n, struct error *e)
+{
+	auto_handle h = HANDLE_INIT;
+	int r = handle_open(&h, runtime, id, e);
+
+	if (r)
+		return r;
+	if (!h.record.cgroup.n_paths)
+		return error_refuse(e, ERROR_UNSUPPORTED, "container '%s': it has no cgroup to list processes of", id);
+	return cgroup_pids(&h.record.cgroup, ret_pids, ret_n, e);
+}
+
+int container_pause(const struct runtime *runtime, const char *id, struct error *e)
+{
+	auto_handle h = HANDLE_INIT;
+	int r = open_alive(&h, runtime, id, e);
+
+	if (r)
+		return r;
+	if (h.status == CONTAINER_PAUSED)
+		return error_refuse(e, ERROR_STATE, "container '%s': container already paused", id);
+	return cgroup_freeze(&h.record.cgroup, true, e);
+}
+
+int container_resume(const struct runtime *runtime, const char *id, struct error *e)
+{
+	auto_handle h = HANDLE_INIT;
+	int r = open_alive(&h, runtime, id, e);
+
+	if (r)
+		return r;
+	if (h.status != CONTAINER_PAUSED)
+		return error_refuse(e, ERROR_STATE, "container '%s': container not paused", id);
+	return cgroup_freeze(&h.record.cgroup, false, e);
+}
+
+int container_update(const struct runtime *runtime, const char *id, const struct spec_resources *resources, struct error *e)
+{
+	auto_handle h = HANDLE_INIT;
+	auto_arena arena = ARENA_INIT;
+	struct cgroup_host *host;
+	int r = open_alive(&h, runtime, id, e);
+
+	if (!r)
+		r = cgroup_host_find(&arena, &host, e);
+	if (!r)
+		r = cgroup_update(host, &h.record.cgroup, resources, e);
+	return r;
+}
+
+/* ---- pid file ---- */
+
+int container_write_pid_file(const char *path, pid_t pid, struct error *e)
+{
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%d", (int)pid);
+	int r = file_replace(AT_FDCWD, path, 0644, text, n);
+
+	return r ? error_system(e, -r, "write the pid file '%s'", path) : 0;
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "runtime/record.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "spec/json.h"
+
+#define RECORD_FILE "record.json"
+#define RECORD_INIT "init"
+
+enum { MAX_RECORD = 64 << 20 };
+
+/* Makes path and what is missing above it, 0700. */
+static int make_folders(const char *path)
+{
+	auto_free char *copy = strdup(path);
+
+	for (char *slash = copy + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
+		*slash = 0;
+		if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+			return -errno;
+	}
+	return mkdir(copy, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+int record_open_root(const char *root, bool create, int *ret_fd, struct error *e)
+{
+	int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (fd < 0 && errno == ENOENT && create) {
+		r = make_folders(root);
+		if (r)
+			return error_system(e, -r, "make the state folder '%s'", root);
+		fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (fd < 0)
+		return error_system(e, errno, "open the state folder '%s'", root);
+	*ret_fd = fd;
+	return 0;
+}
+
+int record_claim(int root_fd, const char *id, int *ret_folder, struct error *e)
+{
+	int fd;
+
+	if (mkdirat(root_fd, id, 0700) < 0) {
+		if (errno == EEXIST)
+			return error_refuse(e, ERROR_EXISTS, "container with id '%s' exists already", id);
+		return error_system(e, errno, "make the state folder of '%s'", id);
+	}
+	fd = openat(root_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return error_system(e, errno, "open the state folder of '%s'", id);
+	*ret_folder = fd;
+	return 0;
+}
+
+static void put_cgroup(struct json_writer *w, const struct cgroup *cgroup)
+{
+	json_open_object(w, "cgroup");
+	if (cgroup->scope)
+		json_put_string(w, "scope", cgroup->scope);
+	json_open_array(w, "paths");
+	for (size_t i = 0; i < cgroup->n_paths; i++) {
+		json_put_string(w, NULL, cgroup->paths[i].controllers);
+		json_put_string(w, NULL, cgroup->paths[i].path);
+	}
+	json_close(w);
+	json_close(w);
+}
+
+int record_save(int folder, const struct record *record, int *ret_lock, struct error *e)
+{
+	struct json_writer w = json_writer_init(JSON_COMPACT);
+	auto_free char *text = NULL;
+	auto_fd fd = -1;
+	int r;
+
+	json_open_object(&w, NULL);
+	json_put_string(&w, "id", record->id);
+	json_put_string(&w, "bundle", record->bundle);
+	json_put_string(&w, "rootfs", record->rootfs);
+	json_put_string(&w, "created", record->created);
+	json_put_string(&w, "boot", record->boot_id);
+	put_cgroup(&w, &record->cgroup);
+	json_put_uint(&w, "namespaces", record->namespaces);
+	json_put_bool(&w, "userNamespace", record->user_namespace);
+	json_put_bool(&w, "rootless", record->rootless);
+	json_put_bool(&w, "newPidNamespace", record->new_pid_namespace);
+	json_put_bool(&w, "noNewKeyring", record->no_new_keyring);
+	json_put_int(&w, "personality", record->personality);
+	json_put_uint(&w, "seccompFlags", record->seccomp_flags);
+	json_put_bool(&w, "seccompListener", record->seccomp_listener);
+	if (record->listener_path)
+		json_put_string(&w, "listenerPath", record->listener_path);
+	if (record->listener_metadata)
+		json_put_string(&w, "listenerMetadata", record->listener_metadata);
+	if (record->n_annotations) {
+		json_open_object(&w, "annotations");
+		for (size_t i = 0; i < record->n_annotations; i++)
+			json_put_string(&w, record->annotations[i].key, record->annotations[i].value);
+		json_close(&w);
+	}
+	if (record->process)
+		json_put_raw(&w, "process", record->process);
+	if (record->hooks)
+		json_put_raw(&w, "hooks", record->hooks);
+	json_close(&w);
+	text = json_finish(&w);
+	fd = openat(folder, RECORD_FILE, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_system(e, errno, "make the record of '%s'", record->id);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return error_system(e, errno, "lock the record of '%s'", record->id);
+	r = fd_write_all(fd, text, strlen(text));
+	if (r)
+		return error_system(e, -r, "write the record of '%s'", record->id);
+	*ret_lock = take_fd(&fd);
+	return 0;
+}
+
+int record_save_init(int folder, pid_t pid, uint64_t start, struct error *e)
+{
+	char text[64];
+	int n = snprintf(text, sizeof(text), "%d %" PRIu64 "\n", (int)pid, start);
+	int r = file_create(folder, RECORD_INIT, 0600, text, n);
+
+	return r ? error_system(e, -r, "record the process") : 0;
+}
+
+int record_save_seccomp(int folder, const struct seccomp_program *program, struct error *e)
+{
+	int r = file_create(folder, RECORD_SECCOMP, 0600, program->filter, program->n * sizeof(*program->filter));
+
+	return r ? error_system(e, -r, "record the seccomp program") : 0;
+}
+
+int record_open(int root_fd, const char *id, int *ret_folder, struct error *e)
+{
+	int fd;
+
+	if (!str_is_id(id))
+		return error_refuse(e, ERROR_USAGE,
+				    "invalid container id '%s' (letters, digits, '_', '+', '-' and '.', at most 255)", id);
+	fd = root_fd < 0 ? -1 : openat(root_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && (root_fd < 0 || errno == ENOENT))
+		return error_refuse(e, ERROR_NOT_FOUND, "container '%s': container does not exist", id);
+	if (fd < 0)
+		return error_system(e, errno, "open the state folder of '%s'", id);
+	*ret_folder = fd;
+	return 0;
+}
+
+static void load_cgroup(const struct json *json, struct arena *arena, struct cgroup *ret)
+{
+	const struct json *paths = json_find(json, "paths");
+
+	ret->scope = arena_strdup(arena, json_find_string(json, "scope"));
+	ret->n_paths = json_count(paths) / 2;
+	ret->paths = arena_array(arena, struct cgroup_path, ret->n_paths);
+	for (size_t i = 0; i < ret->n_paths; i++) {
+		ret->paths[i].controllers = arena_strdup(arena, json_string_peek(json_at(paths, 2 * i)));
+		ret->paths[i].path = arena_strdup(arena, json_string_peek(json_at(paths, 2 * i + 1)));
+	}
+}
+
+struct annotations {
+	struct arena *arena;
+	struct spec_pair *pairs;
+	size_t n;
+};
+
+static void count_annotation(const char *key, const struct json *value, void *data)
+{
+	(void)key;
+	(void)value;
+	((struct annotations *)data)->n++;
+}
+
+static void add_annotation(const char *key, const struct json *value, void *data)
+{
+	struct annotations *a = data;
+
+	a->pairs[a->n++] = (struct spec_pair){arena_strdup(a->arena, key), arena_strdup(a->arena, json_string_peek(value))};
+}
+
+static const char *load_raw(const struct json *json, const char *key, struct arena *arena)
+{
+	const struct json *part = json_find(json, key);
+	auto_free char *text = part ? json_dump(part, JSON_COMPACT) : NULL;
+
+	return arena_strdup(arena, text);
+}
+
+int record_load(int folder, const char *id, struct arena *arena, struct record *ret, struct error *e)
+{
+	auto_free char *text = NULL, *init = NULL;
+	auto_json *json = NULL;
+	struct annotations annotations = {.arena = arena};
+	const char *required;
+	size_t size;
+	int r = file_read(folder, RECORD_FILE, MAX_RECORD, &text, &size);
+
+	if (r)
+		return error_system(e, -r, "container '%s': read its record", id);
+	r = json_read(text, size, RECORD_FILE, &json, e);
+	if (r) {
+		error_context(e, "container '%s': broken record (delete --force removes it)", id);
+		return r;
+	}
+	required = json_find_string(json, "bundle");
+	if (!required)
+		return error_refuse(e, ERROR_INVALID, "container '%s': broken record (delete --force removes it)", id);
+	*ret = (struct record){
+		.id = arena_strdup(arena, id),
+		.bundle = arena_strdup(arena, required),
+		.rootfs = arena_strdup(arena, json_find_string(json, "rootfs")),
+		.created = arena_strdup(arena, json_find_string(json, "created")),
+		.boot_id = arena_strdup(arena, json_find_string(json, "boot")),
+		.namespaces = json_find_uint(json, "namespaces", 0),
+		.user_namespace = json_find_bool(json, "userNamespace", false),
+		.rootless = json_find_bool(json, "rootless", false),
+		.new_pid_namespace = json_find_bool(json, "newPidNamespace", false),
+		.no_new_keyring = json_find_bool(json, "noNewKeyring", false),
+		.personality = (enum spec_personality)json_find_int(json, "personality", 0),
+		.seccomp_flags = (unsigned)json_find_uint(json, "seccompFlags", 0),
+		.seccomp_listener = json_find_bool(json, "seccompListener", false),
+		.listener_path = arena_strdup(arena, json_find_string(json, "listenerPath")),
+		.listener_metadata = arena_strdup(arena, json_find_string(json, "listenerMetadata")),
+		.process = load_raw(json, "process", arena),
+		.hooks = load_raw(json, "hooks", arena),
+	};
+	ret->has_process = ret->process != NULL;
+	load_cgroup(json_find(json, "cgroup"), arena, &ret->cgroup);
+	json_each(json_find(json, "annotations"), count_annotation, &annotations);
+	annotations.pairs = arena_array(arena, struct spec_pair, annotations.n);
+	annotations.n = 0;
+	json_each(json_find(json, "annotations"), add_annotation, &annotations);
+	ret->annotations = annotations.pairs;
+	ret->n_annotations = annotations.n;
+	if (!file_read(folder, RECORD_INIT, 256, &init, NULL)) {
+		int pid;
+		uint64_t start;
+
+		if (sscanf(init, "%d %" SCNu64, &pid, &start) == 2) {
+			ret->pid = pid;
+			ret->start = start;
+		}
+	}
+	return 0;
+}
+
+int record_load_seccomp(int folder, const struct record *record, struct arena *arena, struct seccomp_program *ret,
+			struct error *e)
+{
+	auto_free char *data = NULL;
+	size_t size;
+	int r = file_read(folder, RECORD_SECCOMP, MAX_RECORD, &data, &size);
+
+	if (r)
+		return error_system(e, -r, "container '%s': read its seccomp program", record->id);
+	*ret = (struct seccomp_program){
+		.filter = arena_memdup(arena, data, size),
+		.n = (unsigned short)(size / sizeof(struct sock_filter)),
+		.flags = record->seccomp_flags,
+		.listener = record->seccomp_listener,
+	};
+	return 0;
+}
+
+bool record_is_locked(int folder)
+{
+	auto_fd fd = openat(folder, RECORD_FILE, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	return flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+int record_lock(int folder, const char *id, int *ret_lock, struct error *e)
+{
+	auto_fd fd = openat(folder, RECORD_FILE, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_system(e, errno, "container '%s': open its record", id);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno == EWOULDBLOCK)
+			return error_refuse(e, ERROR_STATE, "container '%s': another holm is at work on it", id);
+		return error_system(e, errno, "container '%s': lock its record", id);
+	}
+	*ret_lock = take_fd(&fd);
+	return 0;
+}
+
+/* What a container leaves, the record itself last: as long as it is there, delete finds everything. */
+static int remove_known(int folder)
+{
+	static const char *const names[] = {RECORD_INIT, RECORD_START, RECORD_SECCOMP, RECORD_FILE};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (unlinkat(folder, names[i], 0) < 0 && errno != ENOENT)
+			return -errno;
+	return 0;
+}
+
+/* Whatever else lies there (the folder is ours alone; notify/ is one level deep). */
+static int remove_rest(int folder, unsigned depth)
+{
+	DIR *dir;
+	int r = 0, copy = fcntl(folder, F_DUPFD_CLOEXEC, 3);
+
+	if (copy < 0)
+		return -errno;
+	dir = fdopendir(copy);
+	if (!dir) {
+		fd_close(copy);
+		return -ENOMEM;
+	}
+	rewinddir(dir);
+	for (struct dirent *entry; !r && (entry = readdir(dir));) {
+		if (str_equal(entry->d_name, ".") || str_equal(entry->d_name, ".."))
+			continue;
+		if (!unlinkat(folder, entry->d_name, 0))
+			continue;
+		if (errno != EISDIR) {
+			r = errno == ENOENT ? 0 : -errno;
+			continue;
+		}
+		auto_fd below = openat(folder, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+		if (below >= 0 && depth < 4)
+			r = remove_rest(below, depth + 1);
+		if (!r && unlinkat(folder, entry->d_name, AT_REMOVEDIR) < 0)
+			r = -errno;
+	}
+	closedir(dir);
+	return r;
+}
+
+int record_remove(int root_fd, const char *id, int folder, struct error *e)
+{
+	int r = remove_known(folder);
+
+	if (!r && unlinkat(root_fd, id, AT_REMOVEDIR) < 0) {
+		r = errno == ENOTEMPTY || errno == EEXIST ? remove_rest(folder, 0) : errno == ENOENT ? 0 : -errno;
+		if (!r && unlinkat(root_fd, id, AT_REMOVEDIR) < 0 && errno != ENOENT)
+			r = -errno;
+	}
+	return r ? error_system(e, -r, "remove the state folder of '%s'", id) : 0;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What holm remembers of a container: a folder ROOT/ID (0700) on a file system that a boot empties.
+ *
+ *   record.json  written once, before anything else is made: id, bundle, where the cgroup will be, what exec and delete need
+ *   init         "PID START\n", once the process is there
+ *   start        the socket on which init waits for `holm start`; gone once it was started
+ *   seccomp      the BPF program, for exec
+ *   notify/      the readiness socket's folder
+ *
+ * A container's status is derived from these and from the kernel, never stored.  While a container is being created its
+ * creator holds a lock (flock) on record.json: a record without `init` and without that lock was left by a creator that died.
+ */
+#ifndef HOLM_RUNTIME_RECORD_H
+#define HOLM_RUNTIME_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "cgroups/cgroup.h"
+#include "runtime/seccomp.h"
+#include "spec/spec.h"
+
+#define RECORD_START "start"
+#define RECORD_SECCOMP "seccomp"
+
+struct record {
+	const char *id, *bundle, *rootfs, *created;
+	const char *boot_id;
+	struct cgroup cgroup;
+	uint64_t namespaces; /* CLONE_NEW... that are not the caller's */
+	bool user_namespace, rootless;
+	bool has_process;
+	enum spec_personality personality;
+	const char *process, *hooks; /* JSON; NULL: none */
+	struct spec_pair *annotations;
+	size_t n_annotations;
+	unsigned seccomp_flags; /* of the program in the file `seccomp` */
+	bool seccomp_listener;
+	const char *listener_path, *listener_metadata; /* NULL: none */
+	bool no_new_keyring;
+	bool new_pid_namespace; /* killing init ends all */
+	/* from the file `init` */
+	pid_t pid; /* 0: not there yet */
+	uint64_t start;
+};
+
+/* Opens the state folder, making it (0700) if create is set; -ENOENT without an error text if it isn't there. */
+int record_open_root(const char *root, bool create, int *ret_fd, struct error *e) must_check;
+
+/* Makes ROOT/ID; ERROR_EXISTS if it is there. */
+int record_claim(int root_fd, const char *id, int *ret_folder, struct error *e) must_check;
+
+/* Writes record.json and hands back the descriptor that holds the lock. */
+int record_save(int folder, const struct record *record, int *ret_lock, struct error *e) must_check;
+int record_save_init(int folder, pid_t pid, uint64_t start, struct error *e) must_check;
+int record_save_seccomp(int folder, const struct seccomp_program *program, struct error *e) must_check;
+
+/* Opens ROOT/ID; ERROR_NOT_FOUND ("container does not exist") if there is none. */
+int record_open(int root_fd, const char *id, int *ret_folder, struct error *e) must_check;
+
+/* Strings live in arena.  A folder without a readable record.json is ERROR_INVALID. */
+int record_load(int folder, const char *id, struct arena *arena, struct record *ret, struct error *e) must_check;
+int record_load_seccomp(int folder, const struct record *record, struct arena *arena, struct seccomp_program *ret,
+			struct error *e) must_check;
+
+/* Is the creator still at work? */
+bool record_is_locked(int folder);
+
+/* Takes the lock, so that nobody else creates, starts or deletes meanwhile; ERROR_STATE if it is held. */
+int record_lock(int folder, const char *id, int *ret_lock, struct error *e) must_check;
+
+/* Removes the folder and all that is in it. */
+int record_remove(int root_fd, const char *id, int folder, struct error *e) must_check;
+
+#endif
