@@ -42,7 +42,6 @@ static void add(const struct container_state *state, const char *id, const struc
 	struct listing *listing = data;
 	struct arena *arena = listing->call->arena;
 	char text[ERROR_TEXT_SIZE + 128];
-	struct stat st;
 
 	if (broken) {
 		fprintf(stderr, "load container %s: %s\n", id, error_format(broken, text, sizeof(text)));
@@ -62,12 +61,7 @@ static void add(const struct container_state *state, const char *id, const struc
 		listing->room = room;
 	}
 	listing->states[listing->n] = *state;
-	listing->owners[listing->n] = state->owner;
-	if (!state->owner || !*state->owner) {
-		if (stat(arena_format(arena, "%s/%s", listing->call->runtime.root, id), &st))
-			return; /* deleted just now */
-		listing->owners[listing->n] = owner_find(st.st_uid, arena);
-	}
+	listing->owners[listing->n] = owner_find(state->owner_uid, arena);
 	listing->n++;
 }
 

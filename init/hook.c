@@ -37,15 +37,27 @@ static char **pointers(plan_ref array, uint32_t n, char **room)
 	return room;
 }
 
+enum { MAX_STRINGS = 1024 };
+
+/* In the child: what a hook would say on stderr. */
+static _Noreturn void refuse(const char *why)
+{
+	sys(write, 2, why, strlen(why));
+	quit(127);
+}
+
 static _Noreturn void run(const struct plan_hook *h, int input, int output)
 {
-	char *args[h->n_args + 1], *env[h->n_env + 1];
-	char **environment = pointers(h->env, h->n_env, env);
+	static char *args[MAX_STRINGS + 1], *env[MAX_STRINGS + 1];
+	char **environment;
 
 	/* From here errors go to the pipe that the parent reads, as the hook's own would. */
 	sys(dup3, input, 0, 0);
 	sys(dup3, output, 1, 0);
 	sys(dup3, output, 2, 0);
+	if (h->n_args > MAX_STRINGS || h->n_env > MAX_STRINGS)
+		refuse("too many arguments or variables");
+	environment = pointers(h->env, h->n_env, env);
 	if (h->in_container) {
 		if (payload_capabilities())
 			set_capabilities(payload_capabilities());
@@ -56,12 +68,7 @@ static _Noreturn void run(const struct plan_hook *h, int input, int output)
 	}
 	sys(close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC);
 	long r = sys(execve, text(h->path), pointers(h->args, h->n_args, args), environment);
-	char line[256];
-	size_t n = print(line, sizeof(line), "exec: %s", r == -ENOENT ? "no such file or directory" :
-							 r == -EACCES ? "permission denied" : "failed");
-
-	sys(write, 2, line, n);
-	quit(127);
+	refuse(r == -ENOENT ? "no such file or directory" : r == -EACCES ? "permission denied" : "exec failed");
 }
 
 static int64_t milliseconds(void)

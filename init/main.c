@@ -135,6 +135,8 @@ static _Noreturn void run(char **argv)
 	fail_kind(ERROR_BUG, 0, "the plan ended without execve");
 }
 
+_Noreturn void start(long *stack);
+
 _Noreturn __attribute__((used)) void start(long *stack)
 {
 	run((char **)(stack + 1));

@@ -176,8 +176,8 @@ int container_each(const struct runtime *runtime, struct arena *arena,
 		   struct error *e)
 {
 	auto_fd root_fd = -1;
-	const char **ids;
-	size_t n;
+	const char **ids = NULL;
+	size_t n = 0;
 	int r = record_open_root(runtime->root, false, &root_fd, e);
 
 	if (r == -ENOENT)

@@ -81,7 +81,7 @@ static void put_cgroup(struct json_writer *w, const struct cgroup *cgroup)
 
 int record_save(int folder, const struct record *record, int *ret_lock, struct error *e)
 {
-	struct json_writer w = json_writer_init(JSON_COMPACT);
+	struct json_writer w = json_writer_init(JSON_INDENT_NONE);
 	auto_free char *text = NULL;
 	auto_fd fd = -1;
 	int r;
@@ -197,7 +197,7 @@ static void add_annotation(const char *key, const struct json *value, void *data
 static const char *load_raw(const struct json *json, const char *key, struct arena *arena)
 {
 	const struct json *part = json_find(json, key);
-	auto_free char *text = part ? json_dump(part, JSON_COMPACT) : NULL;
+	auto_free char *text = part ? json_dump(part, JSON_INDENT_NONE) : NULL;
 
 	return arena_strdup(arena, text);
 }

@@ -110,7 +110,7 @@ static long clone_and_exec(struct clone_args *args, int image, char *const argv[
 int spawn_init(uint64_t flags, int cgroup_fd, int socket_fd, int plan_fd, pid_t *ret_pid, int *ret_pidfd, struct error *e)
 {
 	char socket_text[16], plan_text[16];
-	char *const argv[] = {"holm-init", socket_text, plan_text, NULL}, *const env[] = {NULL};
+	char name[] = "holm-init", *const argv[] = {name, socket_text, plan_text, NULL}, *const env[] = {NULL};
 	struct clone_args args = {
 		.flags = flags | CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
 		.exit_signal = SIGCHLD,
