@@ -122,6 +122,7 @@ static _Noreturn void run(char **argv)
 	init.socket = (int)socket;
 	load_plan((int)plan);
 	sys(rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, sizeof(no_signals));
+	sys(umask, 0); /* modes are given in full; the payload gets its own */
 	if (3 + init.plan->preserve < socket)
 		sys(close_range, 3 + init.plan->preserve, socket - 1, 0);
 	sys(close_range, socket + 1, ~0U, 0);
