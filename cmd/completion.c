@@ -50,12 +50,12 @@ static void print_values(const char *verb, const struct option_table *table, str
 			continue;
 		print_pattern(verb, option, out);
 		if (option->type == OPTION_CHOICE) {
-			str_add(out, " COMPREPLY=($(compgen -W \"");
+			str_add(out, " mapfile -t COMPREPLY < <(compgen -W \"");
 			for (size_t j = 0; j < option->n_choices; j++)
 				str_addf(out, "%s%s", j ? " " : "", option->choices[j]);
-			str_add(out, "\" -- \"$cur\")); return ;;\n");
+			str_add(out, "\" -- \"$cur\"); return ;;\n");
 		} else if (source) {
-			str_addf(out, " COMPREPLY=($(%s)); return ;;\n", source);
+			str_addf(out, " mapfile -t COMPREPLY < <(%s); return ;;\n", source);
 		} else {
 			str_add(out, " return ;;\n");
 		}
@@ -74,7 +74,7 @@ static void print_bash(struct str *out)
 {
 	str_add(out, "# bash completion for holm; written by 'holm completion bash'\n"
 		     "_holm()\n{\n"
-		     "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb= options= i\n"
+		     "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb='' options='' i\n"
 		     "\tlocal -a root=()\n"
 		     "\tlocal verbs=\"");
 	for (size_t i = 0; i < n_verbs; i++)
@@ -113,15 +113,17 @@ static void print_bash(struct str *out)
 		print_names(&verbs[i]->options, out);
 		str_add(out, "\" ;;\n");
 	}
-	str_add(out, "\tesac\n"
-		     "\tif [[ $cur == -* ]]; then COMPREPLY=($(compgen -W \"$options\" -- \"$cur\")); return; fi\n"
-		     "\tcase $verb in\n"
-		     "\t'') COMPREPLY=($(compgen -W \"$verbs\" -- \"$cur\")) ;;\n");
+	str_add(
+	    out,
+	    "\tesac\n"
+	    "\tif [[ $cur == -* ]]; then mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$cur\"); return; fi\n"
+	    "\tcase $verb in\n"
+	    "\t'') mapfile -t COMPREPLY < <(compgen -W \"$verbs\" -- \"$cur\") ;;\n");
 	for (size_t i = 0; i < n_verbs; i++) {
 		const char *source = find_source(verbs[i]->operands);
 
 		if (verbs[i]->summary && source)
-			str_addf(out, "\t%s) COMPREPLY=($(%s)) ;;\n", verbs[i]->name, source);
+			str_addf(out, "\t%s) mapfile -t COMPREPLY < <(%s) ;;\n", verbs[i]->name, source);
 	}
 	str_add(out, "\tesac\n"
 		     "}\n"

@@ -4,16 +4,16 @@
 
 static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
-	const struct verb *verb = n ? verb_find(operands[0]) : NULL;
+	const struct verb *verb = n ? verbs_find(operands[0]) : NULL;
 	auto_str text = STR_INIT;
 
 	(void)call, (void)options;
 	if (n && (!verb || !verb->summary))
-		return verb_refuse_unknown(operands[0], e);
+		return verbs_refuse_unknown(operands[0], e);
 	if (verb)
 		verb_print_help(verb, &text);
 	else
-		verb_print_program_help(&text);
+		verbs_print_help(&text);
 	return output_write(str_peek(&text), e);
 }
 

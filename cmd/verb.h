@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Verbs: what holm can be asked to do.  One struct per verb, each in a file of its own; the table in verb.c is the only
- * list of them, and main, help and completion walk it.
+ * What a verb is: something that holm can be asked to do.  One struct per verb, each in a file of its own; verbs.c lists
+ * them.
  *
  * A handler gets its options parsed and its operands counted.  It returns 0 or -errno with *e filled and prints no
  * errors; what it prints to standard output goes through output.h.
@@ -49,37 +49,9 @@ struct verb {
 	int (*run)(struct invocation *call, void *options, char **operands, size_t n, struct error *e) must_check;
 };
 
-/* Every verb, in the order of help. */
-extern const struct verb *const verbs[];
-extern const size_t n_verbs;
-
-/* NULL: no such verb. */
-const struct verb *verb_find(const char *name);
-
-/* -EINVAL and ERROR_USAGE: there is no verb of that name, but perhaps one like it. */
-int verb_refuse_unknown(const char *name, struct error *e) must_check;
-
 /* -EINVAL and ERROR_USAGE in runc's words when n operands are not what verb takes. */
 int verb_check_operands(const struct verb *verb, size_t n, struct error *e) must_check;
 
-/* The help text of one verb, and of the program. */
 void verb_print_help(const struct verb *verb, struct str *out);
-void verb_print_program_help(struct str *out);
-
-/* ---- options that hold for every verb ---- */
-
-enum global_log_format { GLOBAL_LOG_TEXT, GLOBAL_LOG_JSON };
-enum global_rootless { GLOBAL_ROOTLESS_AUTO, GLOBAL_ROOTLESS_TRUE, GLOBAL_ROOTLESS_FALSE };
-
-struct global_options {
-	bool debug, version, systemd_cgroup;
-	const char *log, *root, *criu;
-	int log_format;	    /* enum global_log_format */
-	int rootless;	    /* enum global_log_format { GLOBAL_LOG_TEXT, GLOBAL_LOG_JSON };
-enum global_rootless */
-	int cgroup_manager; /* enum cgroup_driver */
-};
-
-extern const struct option_table global_options;
 
 #endif

@@ -219,7 +219,7 @@ static void test_tables_are_sound(void **state)
 	for (size_t i = 0; i < n_verbs; i++) {
 		const struct verb *verb = verbs[i];
 
-		assert_ptr_equal(verb_find(verb->name), verb);
+		assert_ptr_equal(verbs_find(verb->name), verb);
 		assert_non_null(verb->run);
 		assert_true(verb->max == VERB_ANY_OPERANDS || verb->min <= verb->max);
 		for (size_t j = 0; j < verb->options.n; j++) {
@@ -242,10 +242,10 @@ static void test_unknown_verbs(void **state)
 	struct error e = ERROR_INIT;
 
 	(void)state;
-	assert_null(verb_find("lst"));
-	assert_int_not_equal(verb_refuse_unknown("lst", &e), 0);
+	assert_null(verbs_find("lst"));
+	assert_int_not_equal(verbs_refuse_unknown("lst", &e), 0);
 	assert_string_equal(e.text, "No help topic for 'lst'; did you mean 'list'?");
-	assert_int_not_equal(verb_refuse_unknown("frobnicate", &e), 0);
+	assert_int_not_equal(verbs_refuse_unknown("frobnicate", &e), 0);
 	assert_string_equal(e.text, "No help topic for 'frobnicate'");
 }
 
@@ -300,7 +300,8 @@ static void test_completion_knows_everything(void **state)
 	assert_non_null(strstr(dump.output, "create\t--bundle\t-b\tDIR\n"));
 	assert_non_null(strstr(dump.output, "-\t--log-format\t-\ttext|json\n"));
 	assert_null(strstr(dump.output, "--criu"));
-	assert_non_null(strstr(bash.output, "\tlist:--format | list:-f) COMPREPLY=($(compgen -W \"table json\""));
+	assert_non_null(
+	    strstr(bash.output, "\tlist:--format | list:-f) mapfile -t COMPREPLY < <(compgen -W \"table json\""));
 }
 
 static void test_version_lines(void **state)
@@ -441,7 +442,7 @@ static const struct container_state two[] = {
      .status = CONTAINER_RUNNING,
      .pid = 7,
      .created = "T",
-     .owner = "root",
+     .owner_uid = 0,
      .annotations = (struct spec_pair *)annotations,
      .n_annotations = 1},
     {.id = "a-longer-name",
@@ -449,7 +450,7 @@ static const struct container_state two[] = {
      .rootfs = "/c/rootfs",
      .status = CONTAINER_STOPPED,
      .created = "T",
-     .owner = "#7"},
+     .owner_uid = 4294967290u},
 };
 
 static void test_state(void **state)
@@ -482,9 +483,10 @@ static void test_list(void **state)
 	fake.states = two;
 	fake.n_states = 2;
 	auto_call table = CALL_ALONE(verb_list);
-	assert_string_equal(table.output, "ID              PID         STATUS      BUNDLE      CREATED     OWNER\n"
-					  "box             7           running     /b          T           root\n"
-					  "a-longer-name   0           stopped     /c          T           #7\n");
+	assert_string_equal(table.output,
+			    "ID              PID         STATUS      BUNDLE      CREATED     OWNER\n"
+			    "box             7           running     /b          T           root\n"
+			    "a-longer-name   0           stopped     /c          T           #4294967290\n");
 	auto_call quiet = CALL(verb_list, "-q");
 	assert_string_equal(quiet.output, "box\na-longer-name\n");
 	auto_call json = CALL(verb_list, "--format=json");
@@ -492,7 +494,7 @@ static void test_list(void **state)
 	    json.output, "[{\"ociVersion\":\"1.3.0\",\"id\":\"box\",\"pid\":7,\"status\":\"running\",\"bundle\":\"/b\","
 			 "\"rootfs\":\"/b/rootfs\",\"created\":\"T\",\"annotations\":{\"a\":\"1\"},\"owner\":\"root\"},"
 			 "{\"ociVersion\":\"1.3.0\",\"id\":\"a-longer-name\",\"pid\":0,\"status\":\"stopped\","
-			 "\"bundle\":\"/c\",\"rootfs\":\"/c/rootfs\",\"created\":\"T\",\"owner\":\"#7\"}]\n");
+			 "\"bundle\":\"/c\",\"rootfs\":\"/c/rootfs\",\"created\":\"T\",\"owner\":\"#4294967290\"}]\n");
 }
 
 static void test_ps(void **state)
