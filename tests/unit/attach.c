@@ -424,11 +424,15 @@ static void test_subreaper(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_status),	    cmocka_unit_test(test_signals_are_forwarded),
-	    cmocka_unit_test(test_nothing_is_lost), cmocka_unit_test(test_reader_goes_away),
-	    cmocka_unit_test(test_reader_asleep),   cmocka_unit_test(test_input_and_its_end),
-	    cmocka_unit_test(test_closed_input),    cmocka_unit_test(test_pty_closed_and_opened_again),
-	    cmocka_unit_test(test_terminal),	    cmocka_unit_test(test_terminal_after_signals),
+	    cmocka_unit_test(test_status),
+	    cmocka_unit_test(test_signals_are_forwarded),
+	    cmocka_unit_test(test_nothing_is_lost),
+	    cmocka_unit_test(test_reader_goes_away),
+	    cmocka_unit_test(test_reader_asleep),
+	    cmocka_unit_test(test_input_and_its_end),
+	    cmocka_unit_test(test_pty_closed_and_opened_again),
+	    cmocka_unit_test(test_terminal),
+	    cmocka_unit_test(test_terminal_after_signals),
 	    cmocka_unit_test(test_subreaper),
 	};
 
