@@ -24,6 +24,7 @@
 
 struct device_rules;
 struct spec_resources;
+struct systemd_unit;
 struct cgroup_host; /* cgroups/host.h */
 
 /* A folder in one hierarchy. */
@@ -85,6 +86,7 @@ struct cgroup_plan {
 	size_t n_steps;
 	const struct cgroup_request *request;
 	const struct device_rules *devices; /* for CGROUP_DEVICES, else NULL */
+	const struct systemd_unit *unit;    /* for CGROUP_SCOPE, else NULL */
 	struct arena *arena;
 };
 
@@ -108,7 +110,8 @@ struct cgroup_entry {
 
 /*
  * Does the plan.  An existing, populated cgroup is refused, untouched.  On failure everything made is undone.
- * (systemd's scope needs a process and is made by cgroup_adopt() once init exists.)
+ * (systemd's scope needs a process: then this does nothing, and cgroup_adopt() does it all once init exists.  It must wait
+ * in the handshake until that is done.  Without systemd adopting is nothing.)
  */
 int cgroup_create(const struct cgroup_host *host, const struct cgroup_plan *plan, struct cgroup_entry *ret,
 		  struct error *e) must_check;

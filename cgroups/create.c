@@ -16,6 +16,7 @@
 #include "cgroups/devices.h"
 #include "cgroups/file.h"
 #include "cgroups/host.h"
+#include "cgroups/systemd.h"
 
 enum { MAX_FOLDERS = CGROUP_MAX_JOINS + 1, MAX_MADE = 8 * MAX_FOLDERS };
 
@@ -24,7 +25,7 @@ struct creation {
 	bool fresh[MAX_FOLDERS]; /* by cgroup.paths: was not there before */
 	char *made[MAX_MADE];	 /* every folder made, parents too, in order; malloc'd */
 	size_t n_made;
-	bool enabled; /* the parent of the v2 folder has all controllers already */
+	bool adopting; /* a process is in it already: systemd put it there */
 };
 
 /* ---- folders ---- */
@@ -81,7 +82,7 @@ static int do_mkdir(struct creation *c, const struct cgroup_step *s, struct erro
 				    at->controllers, at->controllers);
 	if (r < 0)
 		return error_system(e, -r, "make the cgroup '%s'", s->path);
-	if (c->fresh[s->folder])
+	if (c->fresh[s->folder] || c->adopting)
 		return 0;
 	r = cgroup_is_populated(&only, &bad, e);
 	if (!r && bad)
@@ -282,7 +283,7 @@ static bool is_same_word(const char *wanted, const char *got)
 		return true;
 	if (parse_i64(wanted, INT64_MIN, INT64_MAX, &a) < 0)
 		return strcspn(wanted, "=:-,") < strlen(wanted);
-	return parse_i64(got, INT64_MIN, INT64_MAX, &b) >= 0 && a >= b && a - b < 65536;
+	return parse_i64(got, INT64_MIN, INT64_MAX, &b) >= 0 && (a == b || (a > b && a - b < 65536 && b % 4096 == 0));
 }
 
 bool cgroup_apply_same(const char *wanted, const char *got)
@@ -578,6 +579,16 @@ static int do_steps(struct creation *c, struct error *e)
 	return r;
 }
 
+/* Folders made go again unless all went well. */
+static void finish(struct creation *c, bool undo)
+{
+	for (size_t i = c->n_made; i-- > 0;) {
+		if (undo)
+			rmdir(c->made[i]);
+		free(c->made[i]);
+	}
+}
+
 int cgroup_create(const struct cgroup_host *host, const struct cgroup_plan *plan, struct cgroup_entry *ret,
 		  struct error *e)
 {
@@ -587,19 +598,53 @@ int cgroup_create(const struct cgroup_host *host, const struct cgroup_plan *plan
 	(void)host;
 	if (plan->cgroup.n_paths > MAX_FOLDERS)
 		return error_bug(e, "%zu cgroup hierarchies", plan->cgroup.n_paths);
+	*ret = CGROUP_ENTRY_INIT;
+	if (plan->unit)
+		return 0;
 	r = do_steps(&c, e);
 	if (!r)
 		r = open_entry(&plan->cgroup, NULL, ret, e);
-	for (size_t i = c.n_made; i-- > 0;) {
-		if (r < 0)
-			rmdir(c.made[i]);
-		free(c.made[i]);
-	}
+	finish(&c, r < 0);
 	return r;
+}
+
+/* systemd moves the process in the hierarchies it uses itself, into a scope; into the others, and a slice, we do. */
+static int join_unit(const struct cgroup_plan *plan, pid_t pid, struct error *e)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	for (size_t i = 0; i < plan->cgroup.n_paths; i++) {
+		const struct cgroup_path *p = &plan->cgroup.paths[i];
+		int r = 0;
+
+		if (*p->controllers || plan->unit->is_slice)
+			r = cgroup_file_write(p->path, "cgroup.procs", text);
+		if (r < 0)
+			return error_system(e, -r, "move process %d to '%s'", pid, p->path);
+	}
+	return 0;
 }
 
 int cgroup_adopt(const struct cgroup_host *host, const struct cgroup_plan *plan, pid_t pid, struct error *e)
 {
-	(void)host, (void)pid;
-	return plan->cgroup.scope ? error_bug(e, "a scope without systemd") : 0;
+	const struct cgroup_request *request = plan->request;
+	struct creation c = {.plan = plan, .adopting = true};
+	struct error ignored = ERROR_INIT;
+	char description[300];
+	int r;
+
+	if (!plan->unit)
+		return 0;
+	snprintf(description, sizeof(description), "holm container %s", request->id);
+	r = systemd_unit_start(plan->unit, request->rootless, pid, description, host, request->resources, e);
+	if (r < 0)
+		return r;
+	r = do_steps(&c, e);
+	if (!r)
+		r = join_unit(plan, pid, e);
+	finish(&c, r < 0);
+	if (r < 0 && plan->cgroup.scope && systemd_unit_stop(plan->cgroup.scope, request->rootless, &ignored) < 0)
+		error_context(e, "and unit '%s' may be left", plan->cgroup.scope);
+	return r;
 }

@@ -23,6 +23,7 @@
 #include "cgroups/file.h"
 #include "cgroups/host.h"
 #include "cgroups/path.h"
+#include "cgroups/systemd.h"
 
 enum {
 	KILL_DEADLINE = 10000, /* ms until processes that were killed must be gone */
@@ -390,9 +391,17 @@ static int remove_tree(const char *path, int64_t end)
 
 int cgroup_destroy(const struct cgroup *cgroup, struct error *e)
 {
-	int64_t end = cgroup_clock() + REMOVE_DEADLINE;
+	const char *v2 = cgroup_find_v2(cgroup);
+	int64_t end;
 	int result = 0;
 
+	/* The scope goes first, else systemd would find its folder missing.  Gone with its last process is fine. */
+	if (cgroup->scope) {
+		result = systemd_unit_stop(cgroup->scope, geteuid() != 0, e);
+		if (result < 0 && v2 && access(v2, F_OK) < 0)
+			result = 0;
+	}
+	end = cgroup_clock() + REMOVE_DEADLINE;
 	/* All are tried, the first failure is told: what can go should go. */
 	for (size_t i = 0; i < cgroup->n_paths; i++) {
 		int r = remove_tree(cgroup->paths[i].path, end);

@@ -49,8 +49,8 @@ struct limit {
 
 static convert_fn convert_minus_one, convert_max, convert_weight, convert_shares_v1, convert_quota, convert_swap_v1,
     convert_swap_v2, convert_pids, convert_io_weight, convert_burst;
-static list_fn add_cpu_period, add_memory_swap_lifted, add_block_devices, add_throttles, add_hugepages, add_network,
-    add_rdma, add_unified;
+static list_fn add_cpu_period, add_memory_swap_lifted, add_block_devices, add_throttles, add_hugepages,
+    add_network_class, add_network_priorities, add_rdma, add_unified;
 
 #define FIELD(f) offsetof(struct spec_resources, f)
 #define NOT_HARMLESS INT64_MIN
@@ -64,7 +64,7 @@ static list_fn add_cpu_period, add_memory_swap_lifted, add_block_devices, add_th
 static const struct limit limits[] = {
 	{R "memory.limit", CGROUP_MEMORY, FIELD(memory.limit), LIMIT_NUMBER, -1, INT64_MAX, ZERO_UNSET,
 	 {"memory.limit_in_bytes", "-1"}, {"memory.max", "max", convert_max}, -1},
-	{.cause = R "memory.limit", .controller = CGROUP_MEMORY, .list = add_memory_swap_lifted},
+	{.cause = NULL, .controller = CGROUP_MEMORY, .list = add_memory_swap_lifted},
 	{R "memory.swap", CGROUP_MEMORY, FIELD(memory.swap), LIMIT_NUMBER, -1, INT64_MAX, ZERO_UNSET,
 	 {"memory.memsw.limit_in_bytes", "-1", convert_swap_v1}, {"memory.swap.max", "max", convert_swap_v2}, -1},
 	{R "memory.reservation", CGROUP_MEMORY, FIELD(memory.reservation), LIMIT_NUMBER, -1, INT64_MAX, ZERO_UNSET,
@@ -81,7 +81,8 @@ static const struct limit limits[] = {
 	 {"cpu.rt_period_us", "1000000"}, {.reason = "cgroup v2 has no realtime limits"}, NOT_HARMLESS},
 	{R "cpu.realtimeRuntime", CGROUP_CPU, FIELD(cpu.realtime_runtime), LIMIT_NUMBER, -1, INT_MAX, 0,
 	 {"cpu.rt_runtime_us", "0"}, {.reason = "cgroup v2 has no realtime limits"}, 0},
-	{.cause = R "cpu.period", .controller = CGROUP_CPU, .list = add_cpu_period},
+	{.cause = R "cpu.period", .controller = CGROUP_CPU, .list = add_cpu_period, .v1 = {"cpu.cfs_period_us"},
+	 .v2 = {"cpu.max"}},
 	{R "cpu.quota", CGROUP_CPU, FIELD(cpu.quota), LIMIT_NUMBER, -1, INT64_MAX / 1000, ZERO_UNSET,
 	 {"cpu.cfs_quota_us", "-1"}, {"cpu.max", NULL, convert_quota}, -1},
 	{R "cpu.burst", CGROUP_CPU, FIELD(cpu.burst), LIMIT_UNSIGNED, 0, INT64_MAX / 1000, 0,
@@ -98,12 +99,19 @@ static const struct limit limits[] = {
 	 NOT_HARMLESS},
 	{R "blockIO.leafWeight", CGROUP_IO, FIELD(block_io.leaf_weight), LIMIT_UNSIGNED, 0, 1000, ZERO_UNSET,
 	 {"blkio.leaf_weight"}, {.reason = "cgroup v2 has no leaf weights"}, NOT_HARMLESS},
-	{.cause = R "blockIO.weightDevice", .controller = CGROUP_IO, .list = add_block_devices},
-	{.cause = R "blockIO", .controller = CGROUP_IO, .list = add_throttles},
-	{.cause = R "hugepageLimits", .controller = CGROUP_HUGETLB, .list = add_hugepages},
-	{.cause = R "network", .controller = CGROUP_NET_CLS, .list = add_network},
-	{.cause = R "rdma", .controller = CGROUP_RDMA, .list = add_rdma},
-	{.cause = R "unified", .controller = _CGROUP_CONTROLLER_N, .list = add_unified},
+	{.cause = R "blockIO.weightDevice", .controller = CGROUP_IO, .list = add_block_devices,
+	 .v1 = {"blkio.weight_device", .other = "blkio.bfq.weight_device"}, .v2 = {"io.bfq.weight", .other = "io.weight"}},
+	{.cause = R "blockIO.throttle*Device", .controller = CGROUP_IO, .list = add_throttles,
+	 .v1 = {"blkio.throttle.read_bps_device"}, .v2 = {"io.max"}},
+	{.cause = R "hugepageLimits", .controller = CGROUP_HUGETLB, .list = add_hugepages, .v1 = {"hugetlb."},
+	 .v2 = {"hugetlb."}},
+	{.cause = R "network.classID", .controller = CGROUP_NET_CLS, .list = add_network_class, .v1 = {"net_cls.classid"},
+	 .v2 = {.reason = "cgroup v2 has no network classes"}},
+	{.cause = R "network.priorities", .controller = CGROUP_NET_PRIO, .list = add_network_priorities,
+	 .v1 = {"net_prio.ifpriomap"}, .v2 = {.reason = "cgroup v2 has no network priorities"}},
+	{.cause = R "rdma", .controller = CGROUP_RDMA, .list = add_rdma, .v1 = {"rdma.max"}, .v2 = {"rdma.max"}},
+	{.cause = R "unified", .controller = _CGROUP_CONTROLLER_N, .list = add_unified,
+	 .v1 = {.reason = "needs cgroup v2"}, .v2 = {"cgroup."}},
 };
 /* clang-format on */
 
@@ -339,7 +347,7 @@ static int add_memory_swap_lifted(struct limits *l, const struct spec_resources 
 			  .dialect = dialect,
 			  .file = dialect == CGROUP_V1 ? "memory.memsw.limit_in_bytes" : "memory.swap.max",
 			  .value = dialect == CGROUP_V1 ? "-1" : "max",
-			  .cause = row->cause,
+			  .cause = R "memory.limit",
 			  .initial = true,
 			  .harmless = true,
 		      });
@@ -512,34 +520,44 @@ static int add_hugepages(struct limits *l, const struct spec_resources *r, const
 	return 0;
 }
 
-static int add_network(struct limits *l, const struct spec_resources *r, const struct limit *row, struct error *e)
+static int add_network_class(struct limits *l, const struct spec_resources *r, const struct limit *row, struct error *e)
 {
-	struct limit_write w = {.dialect = CGROUP_V1};
+	const struct spec_unsigned *class = &r->network.class_id;
 
-	(void)row;
-	if (r->network.class_id.present && r->network.class_id.value) {
-		w.cause = R "network.classID";
-		if (!l->host->v1_of[CGROUP_NET_CLS])
-			return refuse_absent(l, w.cause, CGROUP_NET_CLS, e);
-		if (r->network.class_id.value > UINT32_MAX)
-			return error_refuse(e, ERROR_INVALID, "%s: more than 32 bits", w.cause);
-		w.controller = CGROUP_NET_CLS;
-		w.file = "net_cls.classid";
-		w.value = number(l, r->network.class_id.value);
-		limits_add(l, w);
-	}
+	if (!class->present || !class->value)
+		return 0;
+	if (!l->host->v1_of[CGROUP_NET_CLS])
+		return refuse_absent(l, row->cause, CGROUP_NET_CLS, e);
+	if (class->value > UINT32_MAX)
+		return error_refuse(e, ERROR_INVALID, "%s: more than 32 bits", row->cause);
+	limits_add(l, (struct limit_write){
+			  .controller = CGROUP_NET_CLS,
+			  .dialect = CGROUP_V1,
+			  .file = row->v1.name,
+			  .value = number(l, class->value),
+			  .cause = row->cause,
+		      });
+	return 0;
+}
+
+static int add_network_priorities(struct limits *l, const struct spec_resources *r, const struct limit *row,
+				  struct error *e)
+{
 	for (size_t i = 0; i < r->network.n_priorities; i++) {
 		const struct spec_priority *p = &r->network.priorities[i];
+		const char *cause = arena_format(l->arena, "%s[%zu]", row->cause, i);
 
-		w.cause = arena_format(l->arena, R "network.priorities[%zu]", i);
 		if (!l->host->v1_of[CGROUP_NET_PRIO])
-			return refuse_absent(l, w.cause, CGROUP_NET_PRIO, e);
+			return refuse_absent(l, cause, CGROUP_NET_PRIO, e);
 		if (!*p->name || strpbrk(p->name, " \t\n/"))
-			return error_refuse(e, ERROR_INVALID, "%s.name: '%s' is no interface's name", w.cause, p->name);
-		w.controller = CGROUP_NET_PRIO;
-		w.file = "net_prio.ifpriomap";
-		w.value = arena_format(l->arena, "%s %" PRIu32, p->name, p->priority);
-		limits_add(l, w);
+			return error_refuse(e, ERROR_INVALID, "%s.name: '%s' is no interface's name", cause, p->name);
+		limits_add(l, (struct limit_write){
+				  .controller = CGROUP_NET_PRIO,
+				  .dialect = CGROUP_V1,
+				  .file = row->v1.name,
+				  .value = arena_format(l->arena, "%s %" PRIu32, p->name, p->priority),
+				  .cause = cause,
+			      });
 	}
 	return 0;
 }
@@ -688,6 +706,28 @@ static void warn_ignored(const char *cause, const struct spec_number *n)
 {
 	if (n->present && n->value > 0)
 		log_warning("%s: ignored: kernels have no such limit any more", cause);
+}
+
+bool limits_place(size_t i, enum cgroup_dialect dialect, struct limit_place *ret)
+{
+	const struct limit *row;
+	const struct limit_file *file;
+
+	while (i < ARRAY_SIZE(limits) && !limits[i].cause)
+		i++;
+	if (i >= ARRAY_SIZE(limits))
+		return false;
+	row = &limits[i];
+	file = dialect == CGROUP_V1 ? &row->v1 : &row->v2;
+	*ret = (struct limit_place){
+	    .what = row->cause + strlen(R),
+	    .controller = row->controller,
+	    .file = file->name,
+	    .other = file->other,
+	    .reason = file->reason,
+	    .next = i + 1,
+	};
+	return true;
 }
 
 int limits_compile(struct limits *l, const struct spec_resources *resources, struct error *e)

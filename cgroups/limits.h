@@ -54,6 +54,19 @@ struct limit_write *limits_add(struct limits *l, struct limit_write w);
 /* Where a controller is for this host and this v2 set. */
 enum cgroup_dialect limits_dialect(const struct limits *l, enum cgroup_controller controller);
 
+/* A row of the table, for those who tell what is possible: where the limit is in this dialect. */
+struct limit_place {
+	const char *what; /* "memory.limit" */
+	enum cgroup_controller controller;
+	const char *file,
+	    *other; /* NULL: not in this dialect, reason says why.  "hugetlb.": some file that begins so */
+	const char *reason;
+	size_t next; /* the next row */
+};
+
+/* Row i or the first after it; false: no more. */
+bool limits_place(size_t i, enum cgroup_dialect dialect, struct limit_place *ret);
+
 /* Conversions, exposed for their tests. */
 uint64_t limits_weight_of_shares(uint64_t shares); /* 2..262144 (default 1024) -> 1..10000 (default 100) */
 uint64_t limits_io_weight(uint64_t blkio_weight);  /* 10..1000 -> 1..10000 */

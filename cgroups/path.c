@@ -6,8 +6,6 @@
 
 #include "base/str.h"
 
-#define SYSTEMD_RUNS "/run/systemd/system" /* sd_booted(3) */
-
 const char *cgroup_find_v2(const struct cgroup *cgroup)
 {
 	for (size_t i = 0; i < cgroup->n_paths; i++)

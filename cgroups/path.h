@@ -21,6 +21,8 @@
 #include "cgroups/cgroup.h"
 #include "cgroups/host.h"
 
+#define SYSTEMD_RUNS "/run/systemd/system" /* sd_booted(3) */
+
 /* The folder of this controller (_CGROUP_CONTROLLER_N: of cgroup2); NULL: the cgroup has none. */
 const char *cgroup_find_path(const struct cgroup *cgroup, enum cgroup_controller controller);
 

@@ -11,6 +11,7 @@
 #include "cgroups/host.h"
 #include "cgroups/limits.h"
 #include "cgroups/path.h"
+#include "cgroups/systemd.h"
 
 /*
  * v1: a folder costs 15 to 45 us of a start (6.18), so where no limit asks for one only what is read gets one.  holm
@@ -31,8 +32,22 @@ struct planner {
 	struct limits limits;
 	struct cgroup_plan *plan;
 	size_t room;
-	unsigned needed; /* controllers without which a limit is lost */
+	unsigned needed;       /* controllers without which a limit is lost */
+	const char *unit_base; /* the systemd driver: the manager's cgroup */
 };
+
+/* Where the folder goes in h, and from where on we may make folders. */
+static int choose_path(struct planner *p, const struct cgroup_hierarchy *h, const char **ret_path,
+		       const char **ret_base, struct error *e)
+{
+	const char *base = *h->controllers ? "" : p->unit_base;
+
+	if (!p->plan->unit)
+		return cgroup_path_choose(h, p->request, p->arena, ret_path, ret_base, e);
+	*ret_path = arena_format(p->arena, "%s%s%s", h->mount, base, p->plan->unit->path);
+	*ret_base = arena_format(p->arena, "%s%s", h->mount, base);
+	return 0;
+}
 
 static struct cgroup_step *add_step(struct planner *p, struct cgroup_step step)
 {
@@ -92,7 +107,7 @@ static int plan_v1_folders(struct planner *p, struct error *e)
 
 		if (!(set & wanted) && !p->request->all_hierarchies)
 			continue;
-		r = cgroup_path_choose(h, p->request, p->arena, &path, &base, e);
+		r = choose_path(p, h, &path, &base, e);
 		if (r < 0)
 			return r;
 		obstacle = find_obstacle(p, base);
@@ -141,7 +156,7 @@ static int plan_v2_folder(struct planner *p, struct error *e)
 	unsigned needed = p->needed & p->limits.v2_controllers,
 		 optional = STATISTICS_V2 & p->limits.v2_controllers & ~needed;
 	const char *path, *base, *obstacle, *cause;
-	int r = cgroup_path_choose(p->host->v2, p->request, p->arena, &path, &base, e);
+	int r = choose_path(p, p->host->v2, &path, &base, e);
 
 	if (r < 0)
 		return r;
@@ -286,7 +301,7 @@ static int find_v2_controllers(struct planner *p, struct error *e)
 	if (!p->host->v2 ||
 	    (p->host->mode == CGROUP_MODE_HYBRID && !(r && (r->n_hugepage_limits || r->n_rdma || r->n_unified))))
 		return 0;
-	ret = cgroup_path_choose(p->host->v2, p->request, p->arena, &path, &base, e);
+	ret = choose_path(p, p->host->v2, &path, &base, e);
 	if (ret < 0)
 		return ret;
 	ret = cgroup_file_read(base, "cgroup.controllers", text, sizeof(text));
@@ -306,7 +321,7 @@ static void find_needed(struct planner *p)
 	}
 }
 
-static int plan_direct(struct planner *p, struct error *e)
+static int plan_folders(struct planner *p, struct error *e)
 {
 	struct cgroup *cgroup = &p->plan->cgroup;
 	int r = find_v2_controllers(p, e);
@@ -331,6 +346,27 @@ static int plan_direct(struct planner *p, struct error *e)
 	return 0;
 }
 
+static int plan_unit(struct planner *p, struct error *e)
+{
+	const struct cgroup_request *request = p->request;
+	struct systemd_unit *unit = arena_new(p->arena, struct systemd_unit);
+	int r = systemd_unit_parse(request->cgroups_path, request->id, request->rootless, p->arena, unit, e);
+
+	if (r < 0)
+		return r;
+	if (access(SYSTEMD_RUNS, F_OK) < 0)
+		return error_refuse(e, ERROR_UNSUPPORTED,
+				    "systemd does not run on this host: its cgroup driver can't be used");
+	r = systemd_find_base(request->rootless, p->arena, &p->unit_base, e);
+	if (r < 0)
+		return r;
+	p->plan->unit = unit;
+	if (!unit->is_slice) /* a slice is others' too, it is not stopped with the container */
+		p->plan->cgroup.scope = unit->name;
+	add_step(p, (struct cgroup_step){.kind = CGROUP_SCOPE, .value = unit->name, .cause = "linux.cgroupsPath"});
+	return 0;
+}
+
 int cgroup_plan(const struct cgroup_host *host, const struct cgroup_request *request, struct arena *arena,
 		struct cgroup_plan *ret, struct error *e)
 {
@@ -342,6 +378,8 @@ int cgroup_plan(const struct cgroup_host *host, const struct cgroup_request *req
 	    .plan = ret,
 	};
 
+	int r = 0;
+
 	*ret = (struct cgroup_plan){.request = request, .arena = arena};
 	switch (request->driver) {
 	case CGROUP_DISABLED:
@@ -349,7 +387,8 @@ int cgroup_plan(const struct cgroup_host *host, const struct cgroup_request *req
 	case CGROUP_DIRECT:
 		break;
 	case CGROUP_SYSTEMD:
-		return error_refuse(e, ERROR_UNSUPPORTED, "systemd does not run on this host");
+		r = plan_unit(&p, e);
+		break;
 	}
-	return plan_direct(&p, e);
+	return r < 0 ? r : plan_folders(&p, e);
 }

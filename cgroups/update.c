@@ -23,6 +23,7 @@
 #include "cgroups/host.h"
 #include "cgroups/limits.h"
 #include "cgroups/path.h"
+#include "cgroups/systemd.h"
 
 enum { MAX_PASSES = 3, MOVE_ROUNDS = 100 };
 
@@ -422,6 +423,8 @@ int cgroup_update(const struct cgroup_host *host, const struct cgroup *cgroup, c
 	r = write_all(changes, n, e);
 	if (!r)
 		r = read_back(changes, n, e);
+	if (!r && cgroup->scope) /* else the next reload of systemd would write the old ones */
+		r = systemd_unit_set(cgroup->scope, geteuid() != 0, host, resources, e);
 	if (r < 0)
 		undo(changes, n);
 	return r;
