@@ -97,6 +97,13 @@ struct cgroup_plan {
 int cgroup_plan(const struct cgroup_host *host, const struct cgroup_request *request, struct arena *arena,
 		struct cgroup_plan *ret, struct error *e) must_check;
 
+/*
+ * Two plans in place of one: what must be there before the clone (v2, CLONE_INTO_CGROUP), and what may be made while init
+ * already works on its namespaces (v1, entered later).  Each goes through cgroup_create(); either may be empty.
+ */
+void cgroup_plan_split(const struct cgroup_plan *plan, struct arena *arena, struct cgroup_plan *ret_v2,
+		       struct cgroup_plan *ret_v1);
+
 enum { CGROUP_MAX_JOINS = 16 };
 
 /* How a process gets in: the v2 folder for CLONE_INTO_CGROUP (-1: none) and open v1 `tasks` files. */

@@ -2,8 +2,8 @@
 /*
  * Folders, symlinks, device nodes and the console: what fills /dev.
  *
- * While /dev is held back (PLAN_MOUNT_HOLD) the names below it are made on the detached tmpfs, which only init can reach; the
- * resolver is not needed there and nothing can race.  Anything elsewhere goes through the resolver.
+ * While a tmpfs is held back (PLAN_MOUNT_HOLD: /dev, /sys/fs/cgroup) the names below it are made on the detached mount, which
+ * only init can reach; the resolver is not needed there and nothing can race.  Anything elsewhere goes through the resolver.
  */
 #include <asm/ioctls.h>
 #include <errno.h>
@@ -32,8 +32,8 @@ struct window {
 };
 
 /*
- * The parent of path and its last part: on the held /dev when path lies below it ("/dev/..."), made component by component
- * there; else in the root.  Shut the result unless it is init.held.
+ * The parent of path and its last part: on the held tmpfs when path lies below it, made component by component there; else
+ * in the root.  Shut the result unless it is init.held.
  */
 static int open_parent(const char *path, const char **ret_name)
 {
@@ -41,22 +41,22 @@ static int open_parent(const char *path, const char **ret_name)
 	const char *slash;
 	int parent = init.held;
 
-	if (init.held < 0 || !starts(path, "/dev/"))
+	if (init.held < 0 || !starts(path, init.held_path) || path[strlen(init.held_path)] != '/')
 		return make_parent_in_root(path, ret_name);
-	path += 5;
+	path += strlen(init.held_path) + 1;
 	while ((slash = find(path, '/'))) {
 		size_t n = (size_t)(slash - path);
 		long next, r;
 
 		if (n) {
 			if (n >= sizeof(part) || (path[0] == '.' && (n == 1 || (n == 2 && path[1] == '.'))))
-				fail(EINVAL, "the path '/dev/%s'", path);
+				fail(EINVAL, "the path '%s/%s'", init.held_path, path);
 			memcpy(part, path, n);
 			part[n] = 0;
 			r = sys(mkdirat, parent, part, 0755);
 			if (r < 0 && r != -EEXIST)
-				fail(-r, "make the folder '%s' in /dev", part);
-			next = check(sys(openat, parent, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0), "open '%s' in /dev", part);
+				fail(-r, "make the folder '%s' in '%s'", part, init.held_path);
+			next = check(sys(openat, parent, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0), "open '%s' in '%s'", part, init.held_path);
 			if (parent != init.held)
 				shut(parent);
 			parent = (int)next;

@@ -23,7 +23,8 @@ struct init {
 	int root;	/* the container's root folder */
 	int proc;	/* a procfs of our own */
 	int devpts;	/* the container's devpts, if we mounted it */
-	int held;	/* /dev while it is detached */
+	int held;	/* a tmpfs (/dev, cgroups) that is filled while it is detached */
+	const char *held_path;
 	int null;	/* the host's null device, checked */
 	int empty;	/* an empty read-only tmpfs that masks folders */
 	uint64_t last_effective; /* permitted set while the payload's is not yet in force */

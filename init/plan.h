@@ -37,7 +37,7 @@ enum plan_kind {
 	PLAN_KEYRING,		/* string: name of a new session keyring; string2: its SELinux label */
 	PLAN_ROOT,		/* root: get the root's tree and attach it */
 	PLAN_MOUNT,		/* mount */
-	PLAN_ATTACH,		/* attach the /dev that PLAN_MOUNT held back; string: path */
+	PLAN_ATTACH,		/* attach what PLAN_MOUNT held back; string: path; number: MOUNT_ATTR_... to set first */
 	PLAN_MKDIR,		/* string: path below the root; number: mode */
 	PLAN_SYMLINK,		/* string: path; string2: what it points to */
 	PLAN_DEVICE,		/* device */
@@ -76,7 +76,7 @@ enum plan_kind {
 
 enum {				      /* plan_mount.flags */
 	PLAN_MOUNT_COPY_UP = 1,	      /* tmpcopyup */
-	PLAN_MOUNT_HOLD = 2,	      /* /dev: filled while detached, until PLAN_ATTACH */
+	PLAN_MOUNT_HOLD = 2,	      /* a tmpfs that is filled while detached, until PLAN_ATTACH */
 	PLAN_MOUNT_PROC = 4,	      /* the procfs that later writes go through */
 	PLAN_MOUNT_DEVPTS = 8,	      /* where the console comes from */
 	PLAN_MOUNT_RECURSIVE = 16,    /* SOURCE_PATH: rbind */

@@ -69,9 +69,10 @@ long open_in_root(const char *path, int flags)
  * Walks path a part at a time.  Each prefix is resolved by the kernel inside the root; what is missing is made as a single
  * name on the parent's descriptor, so that whatever is swapped meanwhile, nothing is made outside the root.  A dangling
  * symlink is followed by hand: its target takes its place in the path, still resolved inside the root.
- * Returns the parent's descriptor; *ret_name is the last part (in the static buffer).
+ * Returns the parent's descriptor; *ret_name is the last part (in the static buffer).  follow: also a dangling symlink in
+ * the last place; otherwise whatever is there is the caller's business.
  */
-static int walk_to_parent(const char *path, const char **ret_name)
+static int walk_to_parent(const char *path, bool follow, const char **ret_name)
 {
 	static char full[PATH_SIZE], next[PATH_SIZE];
 	unsigned links = 0;
@@ -99,7 +100,7 @@ static int walk_to_parent(const char *path, const char **ret_name)
 			parent = (int)check(open_in_root(".", O_PATH | O_DIRECTORY), "open the root");
 		if (last) {
 			full[end] = 0;
-			n = start == end ? -EINVAL : sys(readlinkat, parent, full + start, target, sizeof(target) - 1);
+			n = start == end || !follow ? -EINVAL : sys(readlinkat, parent, full + start, target, sizeof(target) - 1);
 			if (n < 0) { /* not a symlink: here it is, or will be */
 				*ret_name = full + start;
 				return parent;
@@ -158,7 +159,7 @@ static int walk_to_parent(const char *path, const char **ret_name)
 
 int make_parent_in_root(const char *path, const char **ret_name)
 {
-	return walk_to_parent(path, ret_name);
+	return walk_to_parent(path, false, ret_name);
 }
 
 int make_in_root(const char *path, enum in_root what)
@@ -168,7 +169,7 @@ int make_in_root(const char *path, enum in_root what)
 
 	for (int attempt = 0; fd == -ENOENT && attempt < 8; attempt++) {
 		const char *name;
-		int parent = walk_to_parent(path, &name);
+		int parent = walk_to_parent(path, true, &name);
 		long r;
 
 		if (what == IN_ROOT_DIRECTORY)
@@ -487,9 +488,12 @@ void do_mount(const struct plan_op *op)
 	set_attributes(tree, AT_RECURSIVE, m->recursive_set, m->recursive_clear, path);
 	if (m->flags & PLAN_MOUNT_HOLD) {
 		init.held = tree;
+		init.held_path = path;
 		return;
 	}
-	check(sys(newfstatat, tree, "", &st, AT_EMPTY_PATH), "stat the source of '%s'", path);
+	st.st_mode = S_IFDIR;
+	if (m->from != PLAN_SOURCE_NEW)
+		check(sys(newfstatat, tree, "", &st, AT_EMPTY_PATH), "stat the source of '%s'", path);
 	target = make_in_root(path, S_ISDIR(st.st_mode) ? IN_ROOT_DIRECTORY : IN_ROOT_FILE);
 	verify_proc(m, tree, target);
 	if (m->flags & PLAN_MOUNT_COPY_UP)

@@ -19,7 +19,7 @@ long open_in_root(const char *path, int flags);
 /* Opens path below the root as O_PATH, making it and its parents where they are missing: an empty file or a folder 0755. */
 int make_in_root(const char *path, enum in_root what);
 
-/* The folder that holds path (made where missing) as O_PATH, and the last part of path. */
+/* The folder that holds path (made where missing) as O_PATH, and the last part of path, which may be anything. */
 int make_parent_in_root(const char *path, const char **ret_name);
 
 /* Mounts the detached tree on target (both descriptors). */

@@ -7,7 +7,7 @@
  *   init     the clone, and all that init is served up to MESSAGE_READY; host hooks on the way
  *   announce pid file, console, pidfd
  *
- * A failing step undoes itself and those before it; what a killed holm leaves is found by the record (runtime/delete.c).
+ * A failing step leaves nothing of its own and those before it are undone; what a killed holm leaves is found by the record (runtime/delete.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +48,7 @@ struct creation {
 	const char *bundle;
 	struct cgroup_host *host;
 	struct cgroup_request cgroup_request;
-	struct cgroup_plan cgroup;
+	struct cgroup_plan cgroup, cgroup_v2, cgroup_v1; /* all of it, and its two parts */
 	struct cgroup_entry entry;
 	struct caps_sets capabilities;
 	struct seccomp_program seccomp;
@@ -58,7 +58,7 @@ struct creation {
 	struct launch launch;
 	int bundle_fd, root_fd, folder, lock, signals, start_socket;
 	unsigned listen_fds, inherited;
-	bool notify;
+	bool notify, v1_made;
 };
 
 static void creation_release(struct creation *c)
@@ -160,7 +160,10 @@ static int plan_cgroup(struct creation *c, struct error *e)
 		.delegate_uid = (uid_t)uid,
 		.all_hierarchies = writes,
 	};
-	return cgroup_plan(c->host, &c->cgroup_request, &c->arena, &c->cgroup, e);
+	r = cgroup_plan(c->host, &c->cgroup_request, &c->arena, &c->cgroup, e);
+	if (!r)
+		cgroup_plan_split(&c->cgroup, &c->arena, &c->cgroup_v2, &c->cgroup_v1);
+	return r;
 }
 
 static int plan_process(struct creation *c, struct error *e)
@@ -168,9 +171,6 @@ static int plan_process(struct creation *c, struct error *e)
 	bool new_user = c->spec.linux_.namespaces[SPEC_NS_USER].present;
 	int r = 0;
 
-	for (int i = 0; i < (int)RLIM_NLIMITS; i++)
-		if (c->spec.process && c->spec.process->n_rlimits)
-			getrlimit(i, &c->limits[i]);
 	if (c->spec.process) {
 		limits_fit(c->spec.process, c->limits);
 		r = caps_resolve(c->spec.process->capabilities, new_user, &c->capabilities, e);
@@ -258,15 +258,27 @@ static int prepare(struct creation *c, bool make_root, struct error *e)
 
 /* ---- the steps ---- */
 
+/*
+ * RFC 3339, UTC, nanoseconds.  By hand: gmtime(3) looks for /etc/localtime first.  Days to a date after Howard Hinnant's
+ * civil_from_days: years begin in March, so that the leap day is a year's last.
+ */
 static const char *now_text(struct arena *arena)
 {
 	struct timespec t;
-	struct tm tm;
+	int64_t days, era, year;
+	int day_of_era, day_of_year, seconds, month;
 
 	clock_gettime(CLOCK_REALTIME, &t);
-	gmtime_r(&t.tv_sec, &tm);
-	return arena_format(arena, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-			    tm.tm_min, tm.tm_sec, t.tv_nsec);
+	days = t.tv_sec / 86400 + 719468;
+	seconds = (int)(t.tv_sec % 86400);
+	era = days / 146097;
+	day_of_era = (int)(days % 146097);
+	year = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	day_of_year = day_of_era - (int)(365 * year + year / 4 - year / 100);
+	month = (5 * day_of_year + 2) / 153;
+	return arena_format(arena, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ", (int)(year + era * 400 + (month >= 10)),
+			    month < 10 ? month + 3 : month - 9, day_of_year - (153 * month + 2) / 5 + 1, seconds / 3600,
+			    seconds / 60 % 60, seconds % 60, t.tv_nsec);
 }
 
 static const uint64_t namespace_flags[_SPEC_NS_N] = {
@@ -283,15 +295,20 @@ static bool has_hooks(const struct spec *spec)
 	return false;
 }
 
+static void unmake_record(struct creation *c)
+{
+	struct error ignored;
+
+	if (record_remove(c->root_fd, c->request->id, c->folder, &ignored))
+		log_warning("%s", ignored.text);
+}
+
 static int make_record(struct creation *c, struct error *e)
 {
 	auto_free char *process = NULL, *hooks = NULL;
 	const struct spec *s = &c->spec;
-	char boot_id[BOOT_ID_SIZE];
-	int r = proc_boot_id(boot_id);
+	int r;
 
-	if (r)
-		return error_system(e, -r, "read the boot id");
 	r = record_claim(c->root_fd, c->request->id, &c->folder, e);
 	if (r)
 		return r;
@@ -302,7 +319,6 @@ static int make_record(struct creation *c, struct error *e)
 		.bundle = c->bundle,
 		.rootfs = *s->root_path == '/' ? s->root_path : arena_format(&c->arena, "%s/%s", c->bundle, s->root_path),
 		.created = now_text(&c->arena),
-		.boot_id = arena_strdup(&c->arena, boot_id),
 		.cgroup = c->cgroup.cgroup,
 		.user_namespace = s->linux_.namespaces[SPEC_NS_USER].present,
 		.rootless = c->runtime->rootless,
@@ -330,27 +346,41 @@ static int make_record(struct creation *c, struct error *e)
 	if (!r && c->notify)
 		r = notify_create(c->folder, e);
 	c->record.process = c->record.hooks = NULL;
+	if (r)
+		unmake_record(c);
 	return r;
 }
 
-static void unmake_record(struct creation *c)
-{
-	struct error ignored;
-
-	if (c->folder >= 0 && record_remove(c->root_fd, c->request->id, c->folder, &ignored))
-		log_warning("%s", ignored.text);
-}
-
+/* What the clone needs; the rest is made while init works on its namespaces. */
 static int make_cgroup(struct creation *c, struct error *e)
 {
-	return cgroup_create(c->host, &c->cgroup, &c->entry, e);
+	return cgroup_create(c->host, &c->cgroup_v2, &c->entry, e);
+}
+
+static int make_cgroup_v1(struct creation *c, struct error *e)
+{
+	struct cgroup_entry v1 = CGROUP_ENTRY_INIT;
+	int r;
+
+	if (!c->cgroup_v1.cgroup.n_paths)
+		return 0;
+	r = cgroup_create(c->host, &c->cgroup_v1, &v1, e);
+	if (r)
+		return r;
+	c->v1_made = true;
+	v1.into_fd = c->entry.into_fd;
+	c->entry = v1;
+	return 0;
 }
 
 static void unmake_cgroup(struct creation *c)
 {
 	struct error ignored;
 
-	if (cgroup_kill(&c->cgroup.cgroup, &ignored) || cgroup_destroy(&c->cgroup.cgroup, &ignored))
+	/* Only what we made: a v1 folder that was refused because others are in it stays as it is. */
+	const struct cgroup *made = c->v1_made ? &c->cgroup.cgroup : &c->cgroup_v2.cgroup;
+
+	if (cgroup_kill(made, &ignored) || cgroup_destroy(made, &ignored))
 		log_warning("%s", ignored.text);
 }
 
@@ -369,6 +399,7 @@ static const char *state_json(struct creation *c, const char *status, pid_t pid)
 static int on_pid(void *data, pid_t pid, int pidfd, struct error *e)
 {
 	struct creation *c = data;
+	char boot_id[BOOT_ID_SIZE];
 	uint64_t start;
 	int r = 0;
 
@@ -380,9 +411,12 @@ static int on_pid(void *data, pid_t pid, int pidfd, struct error *e)
 	r = proc_start_time(pid, &start, NULL);
 	if (r)
 		return error_system(e, -r, "read the start time of process %d", (int)pid);
+	r = proc_boot_id(boot_id);
+	if (r)
+		return error_system(e, -r, "read the boot id");
 	c->record.pid = pid;
 	c->record.start = start;
-	return record_save_init(c->folder, pid, start, e);
+	return record_save_init(c->folder, pid, start, boot_id, e);
 }
 
 static int on_mounted(void *data, pid_t pid, struct error *e)
@@ -446,7 +480,11 @@ static int make_init(struct creation *c, struct error *e)
 	if (!r)
 		r = launch_begin(&c->launch, e);
 	if (!r)
+		r = make_cgroup_v1(c, e);
+	if (!r)
 		r = launch_ready(&c->launch, e);
+	if (r)
+		launch_kill(&c->launch);
 	return r;
 }
 
@@ -469,6 +507,7 @@ static int announce(struct creation *c, struct error *e)
 	return r;
 }
 
+/* The pid file is the last thing that announce() makes. */
 static void unannounce(struct creation *c)
 {
 	if (c->request->pid_file)
@@ -501,8 +540,7 @@ static int apply(struct creation *c, struct error *e)
 
 		if (!r)
 			continue;
-		/* A record that was never ours is not removed. */
-		undo(c, i == 0 && c->folder < 0 ? 0 : i + 1);
+		undo(c, i);
 		return r;
 	}
 	return 0;

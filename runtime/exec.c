@@ -76,11 +76,7 @@ static int load_process(struct execution *x, struct error *e)
 		r = process_resolve(own, x->request, &x->handle.arena, &x->process, e);
 	if (r)
 		return r;
-	if (x->process->n_rlimits) {
-		for (int i = 0; i < (int)RLIM_NLIMITS; i++)
-			getrlimit(i, &limits[i]);
-		limits_fit(x->process, limits);
-	}
+	limits_fit(x->process, limits);
 	r = caps_resolve(x->process->capabilities, record->user_namespace, &x->capabilities, e);
 	if (!r && !faccessat(x->handle.folder, RECORD_SECCOMP, F_OK, 0)) {
 		x->has_seccomp = true;

@@ -18,14 +18,16 @@ static bool can_raise(void)
 	return data[0].effective & 1U << CAP_SYS_RESOURCE;
 }
 
-void limits_fit(struct spec_process *process, const struct rlimit *own)
+void limits_fit(struct spec_process *process, struct rlimit ret_own[RLIM_NLIMITS])
 {
 	int raise = -1; /* asked for only when needed */
 
 	for (size_t i = 0; i < process->n_rlimits; i++) {
 		struct spec_rlimit *l = &process->rlimits[i];
-		rlim_t max = own[l->resource].rlim_max;
+		rlim_t max;
 
+		getrlimit(l->resource, &ret_own[l->resource]);
+		max = ret_own[l->resource].rlim_max;
 		if (l->hard <= max)
 			continue;
 		if (raise < 0)

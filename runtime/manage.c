@@ -319,6 +319,27 @@ static void wait_for_end(int pidfd)
 }
 
 /*
+ * The cgroup of a container whose creator died before it recorded init.  If init was born it ends by itself (nobody answers
+ * it); what else is in there was there before and was about to be refused, so nothing is killed.
+ */
+static int leave_cgroup(const struct cgroup *cgroup, struct error *e)
+{
+	bool populated = true;
+
+	for (int i = 0; i < DEATH_MS / 10; i++) {
+		int r = cgroup_is_populated(cgroup, &populated, e);
+
+		if (r)
+			return r;
+		if (!populated)
+			return cgroup_destroy(cgroup, e);
+		usleep(10000);
+	}
+	log_warning("the cgroup '%s' is used by others and stays", cgroup->paths[0].path);
+	return 0;
+}
+
+/*
  * Everything that create may have made, found by the record: each part may be gone, half made, or never made.
  * The record itself goes last, so that a delete that is killed can be repeated.
  */
@@ -329,11 +350,15 @@ static int destroy(struct handle *h, struct error *e)
 
 	if (h->pidfd >= 0)
 		sys_pidfd_send_signal(h->pidfd, SIGKILL);
-	if (h->status != CONTAINER_STOPPED || !h->record.new_pid_namespace || !h->record.pid)
-		r = cgroup_kill(&h->record.cgroup, &first);
-	wait_for_end(h->pidfd);
-	if (!r)
-		r = cgroup_destroy(&h->record.cgroup, &first);
+	if (!h->record.pid) {
+		r = leave_cgroup(&h->record.cgroup, &first);
+	} else {
+		if (h->status != CONTAINER_STOPPED || !h->record.new_pid_namespace)
+			r = cgroup_kill(&h->record.cgroup, &first);
+		wait_for_end(h->pidfd);
+		if (!r)
+			r = cgroup_destroy(&h->record.cgroup, &first);
+	}
 	if (h->record.pid && container_run_hooks(&h->record, SPEC_HOOK_POSTSTOP, "stopped", 0, false, e))
 		log_warning("%s", e->text);
 	if (r) {

@@ -331,56 +331,76 @@ static void add_cgroup2(struct compiler *c, const char *cause, struct plan_mount
 	put_mount(c, cause, &mount);
 }
 
-/* v1: a tmpfs with a folder for each hierarchy, and a symlink for each controller that shares one. */
+static const char *own_folder(const struct compiler *c, const char *controllers)
+{
+	for (size_t i = 0; i < c->in->cgroup->n_paths; i++)
+		if (str_equal(c->in->cgroup->paths[i].controllers, controllers))
+			return c->in->cgroup->paths[i].path;
+	return NULL;
+}
+
+/* "cpu,cpuacct" as the options of a v1 mount; a named hierarchy has no controller. */
+static void set_controllers(struct compiler *c, const char *controllers, struct plan_mount *mount)
+{
+	const char *list[16];
+	size_t n = 0;
+
+	if (str_after(controllers, "name=")) {
+		list[n++] = "none";
+		list[n++] = controllers;
+	} else {
+		for (char *rest = arena_strdup(c->arena, controllers), *one; (one = strsep(&rest, ",")) && n < ARRAY_SIZE(list);)
+			list[n++] = one;
+	}
+	mount->type = mount->source = block_string(c->block, "cgroup");
+	mount->data = block_strings(c->block, list, n);
+	mount->n_data = (uint32_t)n;
+}
+
+/* v1: a read-only tmpfs with a folder for each hierarchy, and a symlink for each controller that shares one. */
 static void add_cgroup1(struct compiler *c, const struct spec_mount *m, const char *cause, const char *target)
 {
 	const struct cgroup_host *host = c->in->cgroup_host;
-	static const char *const data[] = {"mode=755"};
+	bool private = c->spec->linux_.namespaces[SPEC_NS_CGROUP].present;
+	const char *folders[32], *data[] = {"mode=755"};
 	struct plan_mount mount = mount_of(c, m, target);
-	uint64_t read_only = mount.set & MOUNT_ATTR_RDONLY;
+	size_t n = host->n_v1 < ARRAY_SIZE(folders) ? host->n_v1 : ARRAY_SIZE(folders);
 
 	mount.set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
+	mount.flags |= PLAN_MOUNT_HOLD;
 	mount.type = mount.source = block_string(c->block, "tmpfs");
 	mount.data = block_strings(c->block, data, 1);
 	mount.n_data = 1;
 	put_mount(c, cause, &mount);
-	for (size_t i = 0; i < host->n_v1; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const char *controllers = host->v1[i].controllers, *name = str_after(controllers, "name=");
-		const char *folder = arena_format(c->arena, "%s/%s", target, name ? name : controllers);
-		const char *own = NULL;
 
-		for (size_t j = 0; j < c->in->cgroup->n_paths; j++)
-			if (str_equal(c->in->cgroup->paths[j].controllers, controllers))
-				own = c->in->cgroup->paths[j].path;
-		mount = mount_of(c, m, folder);
-		if (!c->spec->linux_.namespaces[SPEC_NS_CGROUP].present) {
-			if (own)
-				add_bind(c, cause, mount, own, false, NULL);
-		} else {
-			const char *list[16];
-			size_t n = 0;
-
-			if (name) {
-				list[n++] = "none";
-				list[n++] = controllers;
-			}
-			for (char *rest = arena_strdup(c->arena, controllers), *one; !name && (one = strsep(&rest, ",")) && n < 16;)
-				list[n++] = one;
-			mount.type = mount.source = block_string(c->block, "cgroup");
-			mount.data = block_strings(c->block, list, n);
-			mount.n_data = (uint32_t)n;
-			put_mount(c, cause, &mount);
-		}
+		folders[i] = arena_format(c->arena, "%s/%s", target, name ? name : controllers);
+		op_string(c, PLAN_MKDIR, cause, folders[i], NULL);
+		c->block->ops[c->block->n_ops - 1].number = 0755;
 		if (!name && strchr(controllers, ','))
 			for (char *rest = arena_strdup(c->arena, controllers), *one; (one = strsep(&rest, ","));)
 				op_string(c, PLAN_SYMLINK, cause, arena_format(c->arena, "%s/%s", target, one), controllers);
 	}
+	if (host->v2) {
+		op_string(c, PLAN_MKDIR, cause, arena_format(c->arena, "%s/unified", target), NULL);
+		c->block->ops[c->block->n_ops - 1].number = 0755;
+	}
+	op_string(c, PLAN_ATTACH, cause, target, NULL);
+	c->block->ops[c->block->n_ops - 1].number = m->attr_set & MOUNT_ATTR_RDONLY;
+	for (size_t i = 0; i < n; i++) {
+		const char *own = own_folder(c, host->v1[i].controllers);
+
+		mount = mount_of(c, m, folders[i]);
+		if (private) {
+			set_controllers(c, host->v1[i].controllers, &mount);
+			put_mount(c, cause, &mount);
+		} else if (own) {
+			add_bind(c, cause, mount, own, false, NULL);
+		}
+	}
 	if (host->v2)
 		add_cgroup2(c, cause, mount_of(c, m, arena_format(c->arena, "%s/unified", target)));
-	if (read_only) {
-		mount = (struct plan_mount){.target = block_string(c->block, target), .flags = PLAN_MOUNT_REMOUNT, .set = read_only};
-		put_mount(c, cause, &mount);
-	}
 }
 
 static void add_device(struct compiler *c, const char *cause, const struct spec_device *d)

@@ -91,7 +91,6 @@ int record_save(int folder, const struct record *record, int *ret_lock, struct e
 	json_put_string(&w, "bundle", record->bundle);
 	json_put_string(&w, "rootfs", record->rootfs);
 	json_put_string(&w, "created", record->created);
-	json_put_string(&w, "boot", record->boot_id);
 	put_cgroup(&w, &record->cgroup);
 	json_put_uint(&w, "namespaces", record->namespaces);
 	json_put_bool(&w, "userNamespace", record->user_namespace);
@@ -129,10 +128,10 @@ int record_save(int folder, const struct record *record, int *ret_lock, struct e
 	return 0;
 }
 
-int record_save_init(int folder, pid_t pid, uint64_t start, struct error *e)
+int record_save_init(int folder, pid_t pid, uint64_t start, const char *boot_id, struct error *e)
 {
-	char text[64];
-	int n = snprintf(text, sizeof(text), "%d %" PRIu64 "\n", (int)pid, start);
+	char text[128];
+	int n = snprintf(text, sizeof(text), "%d %" PRIu64 " %s\n", (int)pid, start, boot_id);
 	int r = file_create(folder, RECORD_INIT, 0600, text, n);
 
 	return r ? error_system(e, -r, "record the process") : 0;
@@ -226,7 +225,6 @@ int record_load(int folder, const char *id, struct arena *arena, struct record *
 		.bundle = arena_strdup(arena, required),
 		.rootfs = arena_strdup(arena, json_find_string(json, "rootfs")),
 		.created = arena_strdup(arena, json_find_string(json, "created")),
-		.boot_id = arena_strdup(arena, json_find_string(json, "boot")),
 		.namespaces = json_find_uint(json, "namespaces", 0),
 		.user_namespace = json_find_bool(json, "userNamespace", false),
 		.rootless = json_find_bool(json, "rootless", false),
@@ -249,12 +247,14 @@ int record_load(int folder, const char *id, struct arena *arena, struct record *
 	ret->annotations = annotations.pairs;
 	ret->n_annotations = annotations.n;
 	if (!file_read(folder, RECORD_INIT, 256, &init, NULL)) {
-		int pid;
+		char boot_id[64];
 		uint64_t start;
+		int pid;
 
-		if (sscanf(init, "%d %" SCNu64, &pid, &start) == 2) {
+		if (sscanf(init, "%d %" SCNu64 " %63s", &pid, &start, boot_id) == 3) {
 			ret->pid = pid;
 			ret->start = start;
+			ret->boot_id = arena_strdup(arena, boot_id);
 		}
 	}
 	return 0;

@@ -3,7 +3,7 @@
  * What holm remembers of a container: a folder ROOT/ID (0700) on a file system that a boot empties.
  *
  *   record.json  written once, before anything else is made: id, bundle, where the cgroup will be, what exec and delete need
- *   init         "PID START\n", once the process is there
+ *   init         "PID START BOOT\n", once the process is there
  *   start        the socket on which init waits for `holm start`; gone once it was started
  *   seccomp      the BPF program, for exec
  *   notify/      the readiness socket's folder
@@ -29,7 +29,6 @@
 
 struct record {
 	const char *id, *bundle, *rootfs, *created;
-	const char *boot_id;
 	struct cgroup cgroup;
 	uint64_t namespaces; /* CLONE_NEW... that are not the caller's */
 	bool user_namespace, rootless;
@@ -46,6 +45,7 @@ struct record {
 	/* from the file `init` */
 	pid_t pid; /* 0: not there yet */
 	uint64_t start;
+	const char *boot_id; /* NULL like pid */
 };
 
 /* Opens the state folder, making it (0700) if create is set; -ENOENT without an error text if it isn't there. */
@@ -56,7 +56,7 @@ int record_claim(int root_fd, const char *id, int *ret_folder, struct error *e) 
 
 /* Writes record.json and hands back the descriptor that holds the lock. */
 int record_save(int folder, const struct record *record, int *ret_lock, struct error *e) must_check;
-int record_save_init(int folder, pid_t pid, uint64_t start, struct error *e) must_check;
+int record_save_init(int folder, pid_t pid, uint64_t start, const char *boot_id, struct error *e) must_check;
 int record_save_seccomp(int folder, const struct seccomp_program *program, struct error *e) must_check;
 
 /* Opens ROOT/ID; ERROR_NOT_FOUND ("container does not exist") if there is none. */
