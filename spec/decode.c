@@ -164,20 +164,30 @@ static int decode_number(struct walker *w, const struct step *step, const json_t
 	return 0;
 }
 
+enum { FEW_NAMES = 9 }; /* so many are listed in an error */
+
+static int refuse_name(struct walker *w, const struct step *step, const struct names *names, const char *name)
+{
+	const char *closest = strlen(name) > 2 ? names_closest(names, name) : NULL;
+	auto_str known = STR_INIT;
+
+	if (closest)
+		return walk_refuse(w, step, "unknown %s '%s' (did you mean '%s'?)", names->what, name, closest);
+	if (names->n > FEW_NAMES)
+		return walk_refuse(w, step, "unknown %s '%s'", names->what, name);
+	for (size_t i = 0; i < names->n; i++)
+		str_addf(&known, "%s%s", i ? ", " : "", names->list[i].name);
+	return walk_refuse(w, step, "unknown %s '%s' (known: %s)", names->what, name, str_peek(&known));
+}
+
 static int find_name(struct walker *w, const struct step *step, const json_t *node, const struct names *names,
 		     uint64_t *ret)
 {
-	const char *name, *closest;
-
 	if (node_kind(node) != NODE_STRING)
 		return refuse_kind(w, step, node, NODE_STRING);
-	name = json_string_value(node);
-	if (!names_find(names, name, ret))
-		return 0;
-	closest = names_closest(names, name);
-	if (closest)
-		return walk_refuse(w, step, "unknown %s '%s' (did you mean '%s'?)", names->what, name, closest);
-	return walk_refuse(w, step, "unknown %s '%s'", names->what, name);
+	if (names_find(names, json_string_value(node), ret))
+		return refuse_name(w, step, names, json_string_value(node));
+	return 0;
 }
 
 static int decode_name(struct walker *w, const struct step *step, const json_t *node, const struct field *field,

@@ -188,10 +188,13 @@ const char *node_literal(const json_t *node, char *buffer, size_t size)
 {
 	if (json_is_string(node))
 		return json_string_value(node) + 1;
-	if (json_is_integer(node))
+	if (json_is_integer(node)) {
 		snprintf(buffer, size, "%lld", (long long)json_integer_value(node));
-	else
-		snprintf(buffer, size, "%.17g", json_real_value(node));
+	} else {
+		snprintf(buffer, size, "%.15g", json_real_value(node));
+		if (!strpbrk(buffer, ".e"))
+			strncat(buffer, ".0", size - strlen(buffer) - 1);
+	}
 	return buffer;
 }
 

@@ -191,7 +191,7 @@ static int check_sysctls(struct walker *w, const struct step *step, const struct
 		unsigned namespace = 0;
 
 		if (!sysctl_namespace(l->sysctl[i].key, &namespace) && !l->namespaces[namespace].present)
-			return walk_refuse(w, here, "needs a %s namespace of the container's own in linux.namespaces",
+			return walk_refuse(w, here, "needs the container's own %s namespace in linux.namespaces",
 					   names_peek(&names_namespaces, namespace));
 		for (size_t j = 0; j < i; j++) /* "a/b" and "a.b" */
 			if (str_equal(l->sysctl[i].key, l->sysctl[j].key))
@@ -270,6 +270,15 @@ static int check_net_devices(struct walker *w, const struct step *step, const st
 	return 0;
 }
 
+/* Without a mount namespace of the container's own they would be made on the host. */
+static int check_paths(struct walker *w, const struct step *step, const struct spec_linux *l)
+{
+	if (l->namespaces[SPEC_NS_MOUNT].present || (!l->n_masked_paths && !l->n_readonly_paths))
+		return 0;
+	return walk_refuse(w, STEP_KEY(step, l->n_masked_paths ? "maskedPaths" : "readonlyPaths"),
+			   "needs a mount namespace in linux.namespaces");
+}
+
 int check_linux(struct walker *w, const struct step *step, void *base)
 {
 	const struct spec_linux *l = base;
@@ -283,5 +292,7 @@ int check_linux(struct walker *w, const struct step *step, void *base)
 		r = check_time(w, step, l);
 	if (!r)
 		r = check_sysctls(w, step, l);
+	if (!r)
+		r = check_paths(w, step, l);
 	return r ? r : check_net_devices(w, step, l);
 }
