@@ -61,7 +61,10 @@ static void add(const struct container_state *state, const char *id, const struc
 		listing->room = room;
 	}
 	listing->states[listing->n] = *state;
-	listing->owners[listing->n] = owner_find(state->owner_uid, arena);
+	if (listing->n && listing->states[listing->n - 1].owner_uid == state->owner_uid)
+		listing->owners[listing->n] = listing->owners[listing->n - 1];
+	else
+		listing->owners[listing->n] = owner_find(state->owner_uid, arena);
 	listing->n++;
 }
 

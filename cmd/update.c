@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "spec/resources.h"
 
 struct update_options {
@@ -65,7 +66,7 @@ static int read_resources(const char *path, struct arena *arena, struct spec_res
 
 static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
-	const struct update_options *o = options;
+	struct update_options *o = options;
 	struct spec_resources *resources = NULL;
 	int r;
 
@@ -73,6 +74,10 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	if (o->l3_cache_schema || o->mem_bw_schema)
 		return error_refuse(e, ERROR_UNSUPPORTED, "--%s: Intel RDT of a running container can't be changed",
 				    o->l3_cache_schema ? "l3-cache-schema" : "mem-bw-schema");
+	if (o->ignored.present)
+		log_warning("limits of kernel memory are ignored: kernels have none any more");
+	if (!o->resources.pids.limit.value) /* callers of runc write 0 for no change */
+		o->resources.pids.limit.present = false;
 	if (!o->file)
 		return container_update(&call->runtime, operands[0], &o->resources, e);
 	r = read_resources(o->file, call->arena, &resources, e);

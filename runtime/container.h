@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "cgroups/cgroup.h"
+#include "cgroups/stats.h"
 #include "spec/spec.h"
 
 /* What holds for the whole invocation. */
@@ -108,6 +109,9 @@ int container_exec(const struct runtime *runtime, const struct container_exec *r
 
 /* Every pid of the container, malloc'd. */
 int container_pids(const struct runtime *runtime, const char *id, pid_t **ret_pids, size_t *ret_n, struct error *e) must_check;
+/* What a container uses; what: CGROUP_STATS_...  One that has stopped is ERROR_STATE. */
+int container_stats(const struct runtime *runtime, const char *id, unsigned what, struct arena *arena,
+		    struct cgroup_stats *ret, struct error *e) must_check;
 int container_pause(const struct runtime *runtime, const char *id, struct error *e) must_check;
 int container_resume(const struct runtime *runtime, const char *id, struct error *e) must_check;
 int container_update(const struct runtime *runtime, const char *id, const struct spec_resources *resources,

@@ -36,6 +36,10 @@ static struct {
 	int status;
 	struct spec_number memory;
 	struct spec_unsigned shares;
+	struct spec_number pids_limit;
+	const struct cgroup_stats *stats;
+	uint64_t oom_kills;
+	int n_reads; /* of statistics, until the container has stopped */
 } fake;
 
 #define note(...) snprintf(fake.called, sizeof(fake.called), __VA_ARGS__)
@@ -140,6 +144,19 @@ int container_update(const struct runtime *runtime, const char *id, const struct
 	note("update %s", id);
 	fake.memory = resources->memory.limit;
 	fake.shares = resources->cpu.shares;
+	fake.pids_limit = resources->pids.limit;
+	return 0;
+}
+
+int container_stats(const struct runtime *runtime, const char *id, unsigned what, struct arena *arena,
+		    struct cgroup_stats *ret, struct error *e)
+{
+	(void)runtime, (void)what, (void)arena;
+	if (!fake.n_reads)
+		return error_refuse(e, ERROR_STATE, "container '%s' is not running", id);
+	fake.n_reads--;
+	*ret = *fake.stats;
+	ret->memory.oom_kills = fake.n_reads <= 2 ? fake.oom_kills : 0;
 	return 0;
 }
 
@@ -419,6 +436,10 @@ static void test_update(void **state)
 	assert_int_equal(fake.memory.value, 64 << 20);
 	assert_true(fake.memory.present && fake.shares.present);
 	assert_int_equal(fake.shares.value, 512);
+	auto_call none = CALL(verb_update, "--pids-limit=0", "box");
+	assert_false(none.r || fake.pids_limit.present);
+	auto_call some = CALL(verb_update, "--pids-limit=7", "box");
+	assert_true(!some.r && fake.pids_limit.present && fake.pids_limit.value == 7);
 	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	close(fd);
 	auto_call file = CALL(verb_update, "--memory=1", "-r", name, "box");
@@ -568,6 +589,62 @@ static void test_lint(void **state)
 	assert_int_not_equal(missing.r, 0);
 }
 
+static void test_events(void **state)
+{
+	static uint64_t percpu[] = {1, 2};
+	static struct cgroup_value raw[] = {{"cache", 0}, {"rss", 4096}};
+	static struct cgroup_io_entry io[] = {{8, 0, "Read", 512}};
+	static struct cgroup_hugetlb huge[] = {{"2MB", {.failures = 1}}};
+	static const struct cgroup_stats stats = {
+	    .cpu = {.total = 3,
+		    .percpu = percpu,
+		    .n_percpu = 2,
+		    .user = 5,
+		    .throttled_time = 9,
+		    .pressure = {.present = true}},
+	    .cpuset = {.cpus = "0-2,7", .mems = "0", .sched_load_balance = 1, .sched_relax_domain_level = -1},
+	    .memory = {.usage = {.limit = CGROUP_UNLIMITED, .usage = 8}, .raw = raw, .n_raw = 2},
+	    .pids = {.current = 1, .limit = CGROUP_UNLIMITED},
+	    .io = {.bytes = {io, 1}},
+	    .hugetlb = huge,
+	    .n_hugetlb = 1,
+	};
+	const char *line;
+
+	(void)state;
+	fake.stats = &stats;
+	fake.n_reads = 1;
+	auto_call once = CALL(verb_events, "--stats", "box");
+	assert_int_equal(once.r, 0);
+	assert_string_equal(
+	    once.output,
+	    "{\"type\":\"stats\",\"id\":\"box\",\"data\":{\"cpu\":{\"usage\":{\"total\":3,\"percpu\":[1,2],\"kernel\":"
+	    "0,"
+	    "\"user\":5},\"throttling\":{\"throttledTime\":9},\"psi\":{\"some\":{\"avg10\":0,\"avg60\":0,\"avg300\":0,"
+	    "\"total\":0},"
+	    "\"full\":{\"avg10\":0,\"avg60\":0,\"avg300\":0,\"total\":0}}},\"cpuset\":{\"cpus\":[0,1,2,7],\"cpu_"
+	    "exclusive\":0,"
+	    "\"mems\":[0],\"mem_hardwall\":0,\"mem_exclusive\":0,\"memory_migrate\":0,\"memory_spread_page\":0,"
+	    "\"memory_spread_slab\":0,\"memory_pressure\":0,\"sched_load_balance\":1,\"sched_relax_domain_level\":-1},"
+	    "\"memory\":{\"usage\":{\"limit\":18446744073709551615,\"usage\":8,\"failcnt\":0},\"swap\":{\"limit\":0,"
+	    "\"failcnt\":0},"
+	    "\"kernel\":{\"limit\":0,\"failcnt\":0},\"kernelTCP\":{\"limit\":0,\"failcnt\":0},\"raw\":{\"cache\":0,"
+	    "\"rss\":4096}},"
+	    "\"pids\":{\"current\":1},\"blkio\":{\"ioServiceBytesRecursive\":[{\"major\":8,\"op\":\"Read\",\"value\":"
+	    "512}]},"
+	    "\"hugetlb\":{\"2MB\":{\"failcnt\":1}},\"intel_rdt\":{},\"network_interfaces\":null}}\n");
+	auto_call stopped = CALL(verb_events, "--stats", "box");
+	assert_int_equal(stopped.e.kind, ERROR_STATE);
+
+	fake.n_reads = 6;
+	fake.oom_kills = 2;
+	auto_call stream = CALL(verb_events, "--interval=1ms", "box");
+	assert_int_equal(stream.r, 0);
+	line = strstr(stream.output, "{\"type\":\"oom\",\"id\":\"box\"}\n{\"type\":\"oom\",\"id\":\"box\"}\n");
+	assert_non_null(line);
+	assert_int_equal(stream.output[strlen(stream.output) - 1], '\n');
+}
+
 static void test_checkpoint_is_refused(void **state)
 {
 	(void)state;
@@ -631,6 +708,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_explain, setup),
 	    cmocka_unit_test_setup(test_spec_refuses_to_overwrite, setup),
 	    cmocka_unit_test_setup(test_lint, setup),
+	    cmocka_unit_test_setup(test_events, setup),
 	    cmocka_unit_test_setup(test_checkpoint_is_refused, setup),
 	    cmocka_unit_test_setup(test_log, setup),
 	};
