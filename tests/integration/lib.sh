@@ -78,12 +78,13 @@ unlike() {
 	if [[ $2 =~ $3 ]]; then not_ok "$1" "got:     $2" "matches: $3"; else ok "$1"; fi
 }
 
-# check NAME COMMAND...: it succeeds
+# check NAME COMMAND...: it succeeds.  (Output goes to a file: what runs on in the background would keep a pipe open.)
 check() {
 	local name=$1 text status
 	shift
-	text=$("$@" 2>&1)
+	"$@" >"$work/said" 2>&1
 	status=$?
+	text=$(tr -d '\0' <"$work/said")
 	if [ $status -eq 0 ]; then ok "$name"; else not_ok "$name" "exit status $status of: $*" "$text"; fi
 }
 
@@ -91,8 +92,9 @@ check() {
 refuses() {
 	local name=$1 regex=$2 text status
 	shift 2
-	text=$("$@" 2>&1)
+	"$@" >"$work/said" 2>&1
 	status=$?
+	text=$(tr -d '\0' <"$work/said")
 	if [ $status -eq 0 ]; then
 		not_ok "$name" "succeeded: $*" "$text"
 	elif [[ $text =~ $regex ]]; then
