@@ -49,7 +49,7 @@ fuzzers := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/*.c))
 # --- how -------------------------------------------------------------------------------------------------------------
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wwrite-strings \
-	-Wformat=2 -Wundef -Wvla -Wpointer-arith -Wno-missing-field-initializers $(if $(findstring clang,$(CC)),-Wno-format-nonliteral,-Wno-format-truncation) $(if $(WERROR),-Werror)
+	-Wformat=2 -Wundef -Wvla -Wpointer-arith -Wno-missing-field-initializers -Wno-format-nonliteral $(if $(findstring clang,$(CC)),,-Wno-format-truncation) $(if $(WERROR),-Werror)
 HARDENING := -fPIE -fstack-protector-strong -fstack-clash-protection $(if $(filter x86_64,$(arch)),-fcf-protection) \
 	$(if $(SANITIZE),-U_FORTIFY_SOURCE,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 sanitizers := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)

@@ -64,7 +64,7 @@ for type in pid:pid network:net ipc:ipc uts:uts; do
 	fact "joined by path: ${type%:*}" "$(probe_run namespaces)" ".namespaces.${type#*:}" "$(readlink "/proc/$pid/ns/${type#*:}")"
 done
 bundle '(.linux.namespaces[] | select(.type == "network")).path = "/proc/'"$pid"'/ns/uts"'
-refuse_run 'a path of another type' 'network|net'
+refuse_run 'a path of another type' 'network|net|type'
 bundle '(.linux.namespaces[] | select(.type == "network")).path = "/nowhere"'
 refuse_run 'a path that is not there' '/nowhere'
 bundle '(.linux.namespaces[] | select(.type == "network")).path = "relative"'

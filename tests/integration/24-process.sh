@@ -62,7 +62,7 @@ refuse_run 'a program that is not in PATH' 'not-in-path.*not found|executable fi
 bundle -- /etc/passwd
 refuse_run 'a program that is not executable' '[Pp]ermission denied'
 bundle -- /etc
-refuse_run 'a folder' '[Pp]ermission denied|is a directory'
+refuse_run 'a folder' '[Pp]ermission denied|[Ii]s a directory'
 ! is_holm || { bundle '.process.env = ["NOEQUALS"]'; refuse_run 'a variable without =' env; }
 
 # Capabilities
