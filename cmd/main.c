@@ -107,6 +107,14 @@ static bool is_host_root(void)
 	return !geteuid() && (stat("/proc/self/ns/user", &st) || st.st_ino == first_user_namespace);
 }
 
+/* NULL and errno: the current folder has no path. */
+static const char *make_absolute(const char *path, struct arena *arena)
+{
+	auto_free char *here = getcwd(NULL, 0);
+
+	return here ? arena_format(arena, "%s/%s", str_equal(here, "/") ? "" : here, path) : NULL;
+}
+
 /* The state folder, and whether we act as an ordinary user. */
 static int find_runtime(const struct global_options *global, const struct verb *verb, struct arena *arena,
 			struct runtime *ret, struct error *e)
@@ -129,6 +137,12 @@ static int find_runtime(const struct global_options *global, const struct verb *
 		/* Sticky, so that systemd-tmpfiles and the like leave it alone (XDG base directory specification). */
 		if (verb->makes_root && mkdir(runtime.root, 0700 | S_ISVTX) && errno != EEXIST)
 			return error_system(e, errno, "make the state folder '%s'", runtime.root);
+	}
+	if (*runtime.root != '/') {
+		runtime.root = make_absolute(runtime.root, arena);
+		if (!runtime.root)
+			return error_system(e, errno, "find the current folder, which --root '%s' is relative to",
+					    global->root);
 	}
 	*ret = runtime;
 	return 0;

@@ -148,6 +148,8 @@ bundle -- sleep 1000
 (cd "$bundle" && "$HOLM" --root "$state" create --pid-file pid "$id" </dev/null >/dev/null 2>&1)
 is 'the bundle is the current folder; a relative pid file' "$(cat "$bundle/pid"; echo .)" "$(pid_of)."
 is 'no temporary file beside it' "$(find "$bundle" -name '.pid*')" ''
+is 'a relative --root' "$(cd "$work" && "$HOLM" --root state list -q)" "$id"
+check 'start by a relative --root' bash -c 'cd "$0" && "$1" --root state start "$2"' "$work" "$HOLM" "$id"
 check 'options may follow the id' holm delete "$id" --force
 for bad in '' . .. a/b 'a b' "$(printf 'a\nb')"; do
 	refuses "an id like '$(tr '\n' '?' <<<"$bad")'" '.' holm create "$bad"
