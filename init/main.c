@@ -109,9 +109,24 @@ static void load_plan(int fd)
 	init.n_env = init.plan->n_env;
 }
 
+/* An ignored signal stays ignored across execve(2); the payload gets every one at its default. */
+static void reset_signals(void)
+{
+	static const struct {
+		void *handler;
+		unsigned long flags;
+		void *restorer;
+		uint64_t mask;
+	} by_default;
+	static const uint64_t none;
+
+	for (int signal = 1; signal <= 64; signal++)
+		sys(rt_sigaction, signal, &by_default, NULL, sizeof(by_default.mask));
+	sys(rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
+}
+
 static _Noreturn void run(char **argv)
 {
-	static const uint64_t no_signals;
 	uint32_t socket, plan;
 	const struct plan_op *ops;
 
@@ -121,7 +136,7 @@ static _Noreturn void run(char **argv)
 		quit(1);
 	init.socket = (int)socket;
 	load_plan((int)plan);
-	sys(rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, sizeof(no_signals));
+	reset_signals();
 	sys(umask, 0); /* modes are given in full; the payload gets its own */
 	if (3 + init.plan->preserve < socket)
 		sys(close_range, 3 + init.plan->preserve, socket - 1, 0);

@@ -137,6 +137,14 @@ void do_session(const struct plan_op *op)
 	check(sys(setsid), "setsid");
 }
 
+/* Why the kernel refuses a label: mostly because nobody there understands it. */
+static const char *label_hint(long r, bool apparmor)
+{
+	if (apparmor)
+		return r == -ENOENT ? " (AppArmor is off on this host, or it has no such profile)" : "";
+	return r == -EINVAL ? " (SELinux is off on this host, or it does not know the label)" : "";
+}
+
 void do_keyring(const struct plan_op *op)
 {
 	long r;
@@ -144,7 +152,9 @@ void do_keyring(const struct plan_op *op)
 	if (op->string2) {
 		int fd = (int)check(sys(openat, AT_FDCWD, "/proc/self/attr/keycreate", O_WRONLY | O_CLOEXEC, 0), "label the keyring");
 
-		write_all(fd, text(op->string2), strlen(text(op->string2)), "the keyring's label");
+		r = sys(write, fd, text(op->string2), strlen(text(op->string2)));
+		if (r < 0)
+			fail(-r, "label the keyring '%s'%s", text(op->string2), label_hint(r, false));
 		shut(fd);
 	}
 	r = sys(keyctl, KEYCTL_JOIN_SESSION_KEYRING, text(op->string));
@@ -156,24 +166,25 @@ void do_keyring(const struct plan_op *op)
 
 /* ---- settings of the namespaces ---- */
 
-/* Opens a file of our own procfs; nothing mounted over it and no magic link is ever followed. */
-static int open_proc(const char *path)
+/* Writes a file of our own procfs; nothing mounted over it and no magic link is ever followed.  Returns -errno. */
+static long try_write_proc(const char *path, const char *value)
 {
 	struct open_how how = {.flags = O_WRONLY | O_CLOEXEC,
 			       .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS};
 
-	return (int)check(sys(openat2, init.proc, path, &how, sizeof(how)), "open '/proc/%s'", path);
+	long fd = sys(openat2, init.proc, path, &how, sizeof(how)), r;
+	size_t n = strlen(value);
+
+	if (fd < 0)
+		return fd;
+	r = sys(write, fd, value, n);
+	shut((int)fd);
+	return r < 0 || r == (long)n ? r : -EIO;
 }
 
 static void write_proc(const char *path, const char *value)
 {
-	int fd = open_proc(path);
-	size_t n = strlen(value);
-	long r = sys(write, fd, value, n);
-
-	if (r != (long)n)
-		fail(r < 0 ? -r : EIO, "write '%s' to '/proc/%s'", value, path);
-	shut(fd);
+	check(try_write_proc(path, value), "write '%s' to '/proc/%s'", value, path);
 }
 
 void do_sysctl(const struct plan_op *op)
@@ -265,7 +276,10 @@ void do_umask(const struct plan_op *op)
 
 void do_label(const struct plan_op *op)
 {
-	write_proc(text(op->string), text(op->string2));
+	long r = try_write_proc(text(op->string), text(op->string2));
+
+	check(r, "write '%s' to '/proc/%s'%s", text(op->string2), text(op->string),
+	      label_hint(r, starts(text(op->string), "self/attr/apparmor/")));
 }
 
 void do_no_new_privileges(const struct plan_op *op)

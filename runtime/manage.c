@@ -391,8 +391,8 @@ int container_delete(const struct runtime *runtime, const char *id, bool force, 
 	r = derive_status(&h, e);
 	if (r)
 		return r;
-	/* As runc does: a container that was never started needs no force. */
-	if (!force && h.status != CONTAINER_STOPPED && h.status != CONTAINER_CREATED)
+	/* The OCI's words, where runc also deletes a container that was never started. */
+	if (!force && h.status != CONTAINER_STOPPED)
 		return error_refuse(e, ERROR_STATE, "cannot delete container '%s' that is not stopped: %s", id,
 				    container_status_name(h.status));
 	return destroy(&h, e);

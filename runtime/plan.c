@@ -162,6 +162,7 @@ static void add_namespaces(struct compiler *c)
 							  SPEC_NS_UTS, SPEC_NS_CGROUP};
 	static const enum spec_namespace_type unshared[] = {SPEC_NS_NETWORK, SPEC_NS_IPC, SPEC_NS_UTS, SPEC_NS_MOUNT};
 	const struct spec_linux *l = &c->spec->linux_;
+	bool time = l->namespaces[SPEC_NS_TIME].present;
 	uint64_t flags = 0;
 
 	join(c, SPEC_NS_USER);
@@ -181,9 +182,12 @@ static void add_namespaces(struct compiler *c)
 	for (size_t i = 0; i < ARRAY_SIZE(unshared); i++)
 		if (is_new(c, unshared[i]))
 			flags |= namespace_flags[unshared[i]];
-	/* A new pid namespace comes with the clone, unless it must belong to a user namespace entered only later. */
+	/*
+	 * A new pid namespace comes with the clone, unless it must belong to a user namespace entered only later, or init has
+	 * to fork to enter a time namespace: process 1 can't be left behind, nor make a sibling.
+	 */
 	if (is_new(c, SPEC_NS_PID)) {
-		if (c->user)
+		if (c->user || time)
 			flags |= CLONE_NEWPID;
 		else
 			c->out->clone_flags |= CLONE_NEWPID;
@@ -201,7 +205,7 @@ static void add_namespaces(struct compiler *c)
 	}
 	if (is_new(c, SPEC_NS_CGROUP)) /* after the cgroup is entered: it becomes the namespace's root */
 		op_number(c, PLAN_UNSHARE, "linux.namespaces", CLONE_NEWCGROUP, 0);
-	if (l->namespaces[SPEC_NS_PID].path || flags & CLONE_NEWPID || l->namespaces[SPEC_NS_TIME].present) {
+	if (l->namespaces[SPEC_NS_PID].path || flags & CLONE_NEWPID || time) {
 		c->out->forks = true;
 		op(c, PLAN_FORK, "linux.namespaces");
 	}
@@ -957,6 +961,11 @@ static void raise_rlimits(struct compiler *c)
 	}
 }
 
+static void add_keyring(struct compiler *c, const char *label)
+{
+	op_string(c, PLAN_KEYRING, label ? "process.selinuxLabel" : NULL, arena_format(c->arena, "_ses.%s", c->in->id), label);
+}
+
 int plan_create(const struct plan_input *input, struct arena *arena, struct plan_result *ret, struct error *e)
 {
 	struct compiler c = begin(arena, ret, e);
@@ -977,8 +986,7 @@ int plan_create(const struct plan_input *input, struct arena *arena, struct plan
 	add_namespaces(&c);
 	op(&c, PLAN_SESSION, NULL);
 	if (!input->no_new_keyring)
-		op_string(&c, PLAN_KEYRING, NULL, arena_format(arena, "_ses.%s", input->id),
-			  p && p->selinux_label && *p->selinux_label ? p->selinux_label : NULL);
+		add_keyring(&c, p && p->selinux_label && *p->selinux_label ? p->selinux_label : NULL);
 	r = mounts ? add_file_system(&c) : refuse_host_mounts(&c);
 	if (r)
 		return r;
