@@ -36,6 +36,7 @@
 #include "runtime/limits.h"
 #include "runtime/notify.h"
 #include "runtime/plan.h"
+#include "runtime/rdt.h"
 #include "runtime/record.h"
 #include "runtime/socket.h"
 
@@ -174,6 +175,11 @@ static int plan_process(struct creation *c, struct error *e)
 	if (c->spec.process) {
 		limits_fit(c->spec.process, c->limits);
 		r = caps_resolve(c->spec.process->capabilities, new_user, &c->capabilities, e);
+	}
+	if (!r && c->spec.linux_.intel_rdt) {
+		r = rdt_check_host(e);
+		if (!r)
+			r = rdt_plan(c->spec.linux_.intel_rdt, c->request->id, RDT_ROOT, &c->arena, &c->record.rdt, e);
 	}
 	if (!r && c->spec.linux_.seccomp)
 		r = seccomp_prepare(c->spec.linux_.seccomp, c->root_fd, &c->arena, &c->seccomp, e);
@@ -330,6 +336,7 @@ static int make_record(struct creation *c, struct error *e)
 		.n_annotations = s->n_annotations,
 		.no_new_keyring = c->request->no_new_keyring,
 		.new_pid_namespace = s->linux_.namespaces[SPEC_NS_PID].present && !s->linux_.namespaces[SPEC_NS_PID].path,
+		.rdt = c->record.rdt,
 	};
 	for (int type = 0; type < _SPEC_NS_N; type++)
 		if (s->linux_.namespaces[type].present)
@@ -411,6 +418,10 @@ static int on_pid(void *data, pid_t pid, int pidfd, struct error *e)
 	r = proc_start_time(pid, &start, NULL);
 	if (r)
 		return error_system(e, -r, "read the start time of process %d", (int)pid);
+	if (c->record.rdt.group)
+		r = rdt_apply(&c->record.rdt, pid, e);
+	if (r)
+		return r;
 	r = proc_boot_id(boot_id);
 	if (r)
 		return error_system(e, -r, "read the boot id");
@@ -452,6 +463,15 @@ static int on_listener(void *data, pid_t pid, int listener, struct error *e)
 	return send_listener(&((struct creation *)data)->record, pid, listener, e);
 }
 
+static void unmake_init(struct creation *c)
+{
+	struct error ignored;
+
+	launch_kill(&c->launch);
+	if (rdt_remove(&c->record.rdt, &ignored))
+		log_warning("%s", ignored.text);
+}
+
 static int make_init(struct creation *c, struct error *e)
 {
 	int r = 0;
@@ -484,13 +504,8 @@ static int make_init(struct creation *c, struct error *e)
 	if (!r)
 		r = launch_ready(&c->launch, e);
 	if (r)
-		launch_kill(&c->launch);
+		unmake_init(c);
 	return r;
-}
-
-static void unmake_init(struct creation *c)
-{
-	launch_kill(&c->launch);
 }
 
 static int announce(struct creation *c, struct error *e)
@@ -589,6 +604,8 @@ static int tear_down(struct creation *c, struct error *e)
 		r = more;
 		first = next;
 	}
+	if (!r)
+		r = rdt_remove(&c->record.rdt, &first);
 	hooks_run_all(&c->spec.hooks, SPEC_HOOK_POSTSTOP, c->spec.hooks.kinds[SPEC_HOOK_POSTSTOP].n ? state_json(c, "stopped", 0) : NULL,
 		      c->bundle_fd);
 	if (r) { /* the record stays: delete tries again */

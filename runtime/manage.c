@@ -22,6 +22,7 @@
 #include "runtime/internal.h"
 #include "runtime/launch.h"
 #include "runtime/notify.h"
+#include "runtime/rdt.h"
 
 static const char *const status_names[_CONTAINER_STATUS_N] = {
 	[CONTAINER_CREATING] = "creating", [CONTAINER_CREATED] = "created", [CONTAINER_RUNNING] = "running",
@@ -359,6 +360,8 @@ static int destroy(struct handle *h, struct error *e)
 		if (!r)
 			r = cgroup_destroy(&h->record.cgroup, &first);
 	}
+	if (!r)
+		r = rdt_remove(&h->record.rdt, &first);
 	if (h->record.pid && container_run_hooks(&h->record, SPEC_HOOK_POSTSTOP, "stopped", 0, false, e))
 		log_warning("%s", e->text);
 	if (r) {

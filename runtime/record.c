@@ -104,6 +104,14 @@ int record_save(int folder, const struct record *record, int *ret_lock, struct e
 		json_put_string(&w, "listenerPath", record->listener_path);
 	if (record->listener_metadata)
 		json_put_string(&w, "listenerMetadata", record->listener_metadata);
+	if (record->rdt.group) {
+		json_open_object(&w, "rdt");
+		json_put_string(&w, "group", record->rdt.group);
+		json_put_bool(&w, "owned", record->rdt.owned);
+		if (record->rdt.monitor)
+			json_put_string(&w, "monitor", record->rdt.monitor);
+		json_close(&w);
+	}
 	if (record->n_annotations) {
 		json_open_object(&w, "annotations");
 		for (size_t i = 0; i < record->n_annotations; i++)
@@ -235,6 +243,9 @@ int record_load(int folder, const char *id, struct arena *arena, struct record *
 		.seccomp_listener = json_find_bool(json, "seccompListener", false),
 		.listener_path = arena_strdup(arena, json_find_string(json, "listenerPath")),
 		.listener_metadata = arena_strdup(arena, json_find_string(json, "listenerMetadata")),
+		.rdt.group = arena_strdup(arena, json_find_string(json_find(json, "rdt"), "group")),
+		.rdt.monitor = arena_strdup(arena, json_find_string(json_find(json, "rdt"), "monitor")),
+		.rdt.owned = json_find_bool(json_find(json, "rdt"), "owned", false),
 		.process = load_raw(json, "process", arena),
 		.hooks = load_raw(json, "hooks", arena),
 	};

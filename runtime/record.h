@@ -21,6 +21,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "cgroups/cgroup.h"
+#include "runtime/rdt.h"
 #include "runtime/seccomp.h"
 #include "spec/spec.h"
 
@@ -42,6 +43,7 @@ struct record {
 	const char *listener_path, *listener_metadata; /* NULL: none */
 	bool no_new_keyring;
 	bool new_pid_namespace; /* killing init ends all */
+	struct rdt rdt; /* schemata is not kept */
 	/* from the file `init` */
 	pid_t pid; /* 0: not there yet */
 	uint64_t start;
