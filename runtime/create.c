@@ -28,6 +28,7 @@
 #include "base/proc.h"
 #include "base/sys.h"
 #include "cgroups/host.h"
+#include "cgroups/stats.h"
 #include "runtime/attach.h"
 #include "runtime/container.h"
 #include "runtime/hooks.h"
@@ -39,6 +40,7 @@
 #include "runtime/rdt.h"
 #include "runtime/record.h"
 #include "runtime/socket.h"
+#include "spec/resources.h"
 
 struct creation {
 	const struct runtime *runtime;
@@ -472,6 +474,21 @@ static void unmake_init(struct creation *c)
 		log_warning("%s", ignored.text);
 }
 
+/* When init was killed because a limit is too small, say which and what it was. */
+static void explain_limit(struct creation *c, struct error *e)
+{
+	const struct spec_resources *resources = c->spec.linux_.resources;
+	struct cgroup_end end;
+
+	if (e->kind != ERROR_LIMIT || !resources || !resources->memory.limit.present)
+		return;
+	cgroup_end_read(&c->cgroup.cgroup, &end);
+	if (end.oom_kills && end.oom_own_limit)
+		error_context(e, "linux.resources.memory.limit: %lld bytes are too few to start in (%llu were in use when the kernel refused "
+				 "more)",
+			      (long long)resources->memory.limit.value, (unsigned long long)end.memory_peak);
+}
+
 static int make_init(struct creation *c, struct error *e)
 {
 	int r = 0;
@@ -503,8 +520,10 @@ static int make_init(struct creation *c, struct error *e)
 		r = make_cgroup_v1(c, e);
 	if (!r)
 		r = launch_ready(&c->launch, e);
-	if (r)
+	if (r) {
+		explain_limit(c, e);
 		unmake_init(c);
+	}
 	return r;
 }
 
@@ -631,6 +650,17 @@ static int finish_start(struct creation *c, struct error *e)
 	return r;
 }
 
+/* A payload that was killed: was it a limit of its own? */
+static void tell_end(struct creation *c)
+{
+	struct cgroup_end end;
+	char text[256];
+
+	cgroup_end_read(&c->cgroup.cgroup, &end);
+	if (end.oom_kills)
+		log_warning("container '%s': %s", c->request->id, cgroup_end_format(&end, text, sizeof(text)));
+}
+
 static int run_to_end(struct creation *c, int *ret_status, struct error *e)
 {
 	const struct attach attach = {
@@ -643,6 +673,10 @@ static int run_to_end(struct creation *c, int *ret_status, struct error *e)
 
 	c->lock = fd_close(c->lock);
 	r = attach_wait(&attach, ret_status, e);
+	if (!r && *ret_status == 128 + SIGKILL)
+		tell_end(c);
+	if (!r && c->request->keep)
+		r = record_save_exit(c->folder, *ret_status, e);
 	if (r || c->request->keep)
 		return r;
 	return tear_down(c, e);

@@ -18,6 +18,7 @@
 #include "base/proc.h"
 #include "base/sys.h"
 #include "cgroups/host.h"
+#include "cgroups/stats.h"
 #include "runtime/hooks.h"
 #include "runtime/internal.h"
 #include "runtime/launch.h"
@@ -118,6 +119,7 @@ static void fill_state(const struct handle *h, struct arena *arena, struct conta
 		.cgroup.paths = arena_array(arena, struct cgroup_path, r->cgroup.n_paths),
 		.cgroup.n_paths = r->cgroup.n_paths,
 		.cgroup.scope = arena_strdup(arena, r->cgroup.scope),
+		.exit = h->status == CONTAINER_STOPPED ? record_load_exit(h->folder) : -1,
 	};
 	for (size_t i = 0; i < r->n_annotations; i++)
 		ret->annotations[i] = (struct spec_pair){arena_strdup(arena, r->annotations[i].key),
@@ -135,6 +137,19 @@ int container_state(const struct runtime *runtime, const char *id, struct arena 
 	if (!r)
 		fill_state(&h, arena, ret);
 	return r;
+}
+
+int container_end(const struct runtime *runtime, const char *id, struct cgroup_end *ret, struct error *e)
+{
+	auto_handle h = HANDLE_INIT;
+	int r = handle_open(&h, runtime, id, e);
+
+	if (r)
+		return r;
+	if (h.status != CONTAINER_STOPPED)
+		return error_refuse(e, ERROR_STATE, "container '%s' has not ended: %s", id, container_status_name(h.status));
+	cgroup_end_read(&h.record.cgroup, ret);
+	return 0;
 }
 
 static int by_name(const void *a, const void *b)

@@ -16,6 +16,7 @@
 
 #define RECORD_FILE "record.json"
 #define RECORD_INIT "init"
+#define RECORD_EXIT "exit"
 
 enum { MAX_RECORD = 64 << 20 };
 
@@ -143,6 +144,22 @@ int record_save_init(int folder, pid_t pid, uint64_t start, const char *boot_id,
 	int r = file_create(folder, RECORD_INIT, 0600, text, n);
 
 	return r ? error_system(e, -r, "record the process") : 0;
+}
+
+int record_save_exit(int folder, int status, struct error *e)
+{
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%d\n", status);
+	int r = file_create(folder, RECORD_EXIT, 0600, text, n);
+
+	return r ? error_system(e, -r, "record the exit status") : 0;
+}
+
+int record_load_exit(int folder)
+{
+	auto_free char *text = NULL;
+
+	return file_read(folder, RECORD_EXIT, 16, &text, NULL) ? -1 : atoi(text);
 }
 
 int record_save_seccomp(int folder, const struct seccomp_program *program, struct error *e)
