@@ -406,23 +406,39 @@ static int bound_tree(const struct plan_mount *m)
 	return tree;
 }
 
+/*
+ * Options of a file system change it for everybody who has it mounted.  So the one that is changed is found without a
+ * symlink, and it is not the one that the root lies on: the image must not choose a file system of the host.
+ */
+static void reconfigure(const struct plan_mount *m)
+{
+	const char *path = text(m->target);
+	const plan_ref *data = at(m->data);
+	int fd = (int)check(open_how(init.root, path, O_PATH, 0, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS),
+			    "open '%s' in the root for a remount (without symlinks)", path);
+	struct stat root, here;
+	long fs, r;
+
+	check(sys(newfstatat, init.root, "", &root, AT_EMPTY_PATH), "stat the root");
+	check(sys(newfstatat, fd, "", &here, AT_EMPTY_PATH), "stat '%s' in the root", path);
+	if (root.st_dev == here.st_dev)
+		fail_kind(ERROR_INVALID, 0, "'%s' is on the file system of the root, whose options stay as they are", path);
+	fs = check(sys(fspick, fd, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH), "remount '%s'", path);
+	for (uint32_t i = 0; i < m->n_data; i++)
+		configure((int)fs, text(data[i]), m);
+	r = sys(fsconfig, fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0);
+	if (r < 0)
+		fail_mount(-r, (int)fs, m, NULL);
+	shut((int)fs);
+	shut(fd);
+}
+
 static void remount(const struct plan_mount *m)
 {
-	const plan_ref *data = at(m->data);
 	int fd = (int)check(open_in_root(text(m->target), O_PATH), "open '%s' in the root", text(m->target));
 
-	if (m->n_data || m->flags & PLAN_MOUNT_SUPERBLOCK_RO) {
-		int fs = (int)check(sys(fspick, fd, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH), "remount '%s'", text(m->target));
-
-		for (uint32_t i = 0; i < m->n_data; i++)
-			configure(fs, text(data[i]), m);
-		if (m->flags & PLAN_MOUNT_SUPERBLOCK_RO)
-			configure(fs, "ro", m);
-		long r = sys(fsconfig, fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0);
-		if (r < 0)
-			fail_mount(-r, fs, m, NULL);
-		shut(fs);
-	}
+	if (m->n_data)
+		reconfigure(m);
 	set_attributes(fd, 0, m->set, m->clear, text(m->target));
 	set_attributes(fd, AT_RECURSIVE, m->recursive_set, m->recursive_clear, text(m->target));
 	shut(fd);
@@ -459,11 +475,17 @@ static void verify_proc(const struct plan_mount *m, int tree, int target)
 	}
 }
 
+static void keep_proc(int tree)
+{
+	init.proc = tree;
+	init.proc_is_mounted = true;
+}
+
 /* Keeps the descriptor of a mount that later operations need; closes any other. */
 static void keep(int tree, const struct plan_mount *m)
 {
 	if (m->flags & PLAN_MOUNT_PROC)
-		init.proc = tree;
+		keep_proc(tree);
 	else if (m->flags & PLAN_MOUNT_DEVPTS)
 		init.devpts = tree;
 	else
@@ -561,11 +583,19 @@ static int empty_folder(void)
 	return tree;
 }
 
-/* Opens what is to be covered; -1 if there is nothing. */
+/*
+ * Opens what is to be covered; -1 if there is nothing.  What lies in /proc is looked up in the procfs that we mounted there, by
+ * its descriptor: somebody who shares the root could have renamed /proc meanwhile and put a folder of his own in its place, which
+ * would take the masks and leave the real one bare.
+ */
 static int open_covered(const char *path)
 {
-	long fd = open_in_root(path, O_PATH);
+	long fd;
 
+	if (init.proc_is_mounted && starts(path, "/proc/"))
+		fd = open_how(init.proc, path + 6, O_PATH, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+	else
+		fd = open_in_root(path, O_PATH);
 	if (fd == -ENOENT || fd == -ENOTDIR)
 		return -1;
 	return (int)check(fd, "open '%s' in the root", path);

@@ -452,9 +452,7 @@ static void add_devices(struct compiler *c)
 			add_device(c, NULL, &d);
 	}
 	for (size_t i = 0; i < c->spec->linux_.n_devices; i++)
-		/* Engines list the host's whole /dev for privileged containers; ptmx is always the container's own. */
-		if (!str_equal(c->spec->linux_.devices[i].path, "/dev/ptmx"))
-			add_device(c, cause_at(c, "linux.devices", i), &c->spec->linux_.devices[i]);
+		add_device(c, cause_at(c, "linux.devices", i), &c->spec->linux_.devices[i]);
 }
 
 static void add_symlinks(struct compiler *c)
@@ -507,7 +505,7 @@ static void add_options(struct compiler *c, const struct spec_mount *m, struct p
 		data[n++] = arena_format(c->arena, "context=%s", c->spec->linux_.mount_label);
 	mount->data = block_strings(c->block, data, n);
 	mount->n_data = (uint32_t)n;
-	if (m->attr_set & MOUNT_ATTR_RDONLY && !is_virtual(m->type))
+	if (m->attr_set & MOUNT_ATTR_RDONLY && !m->remount && !is_virtual(m->type))
 		mount->flags |= PLAN_MOUNT_SUPERBLOCK_RO;
 }
 
