@@ -60,9 +60,9 @@ static int expect(struct launch *l, enum message_type wanted, struct message *re
 
 	for (;;) {
 		r = fd_receive(l->socket, &message, sizeof(message), &size, &fd, 1, &n_fds);
-		if (r == -ECONNRESET)
-			size = 0;
-		else if (r)
+		if (r == -ECONNRESET) /* init left something unread when it ended; what it said last is still to come */
+			continue;
+		if (r)
 			return error_system(e, -r, "talk to init");
 		if (!size)
 			return wanted == MESSAGE_NONE ? 0 : translate_death(l, rules[wanted].name, e);
