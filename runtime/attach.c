@@ -140,6 +140,14 @@ static bool ends_a_program(unsigned signal)
 	return signal == SIGHUP || signal == SIGINT || signal == SIGQUIT || signal == SIGTERM;
 }
 
+/* The caller's wish (nohup): a blocked signal is queued even where it is ignored, so it comes through the signalfd. */
+static bool is_ignored(int signal)
+{
+	struct sigaction action;
+
+	return !sigaction(signal, NULL, &action) && action.sa_handler == SIG_IGN;
+}
+
 static void handle_signal(struct relay *relay, const struct signalfd_siginfo *info)
 {
 	switch (info->ssi_signo) {
@@ -162,6 +170,8 @@ static void handle_signal(struct relay *relay, const struct signalfd_siginfo *in
 		pass_window_size(relay);
 		break;
 	}
+	if (is_ignored(info->ssi_signo))
+		return;
 	/* Nobody is left to take it, only output that its reader does not want. */
 	if (relay->ended)
 		relay->aborted |= ends_a_program(info->ssi_signo);

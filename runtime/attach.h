@@ -12,7 +12,8 @@
  * file on a stdin that is no terminal becomes the line discipline's end-of-file character.  The descriptors of the
  * caller are never made non-blocking: they are shared with others.
  *
- * Every signal is forwarded but SIGCHLD, SIGWINCH (resizes), SIGURG, and a SIGPIPE of our own.  On SIGTSTP, with a
+ * Every signal is forwarded but SIGCHLD, SIGWINCH (resizes), SIGURG, a SIGPIPE of our own, and what the caller had ignored
+ * (nohup).  On SIGTSTP, with a
  * terminal, holm stops too after forwarding, with the terminal put back.
  */
 #ifndef HOLM_RUNTIME_ATTACH_H

@@ -66,6 +66,7 @@ static pid_t start_payload(const struct scene *scene, int *ret_master)
 
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
+		signal(SIGHUP, SIG_DFL);
 		setsid();
 		if (scene->pty) {
 			int fd = open(slave, O_RDWR);
@@ -209,6 +210,26 @@ static void test_signals_are_forwarded(void **state)
 		assert_int_equal(finish(pid), 20 + signals[i]);
 		close(out[0]);
 	}
+	close(null);
+}
+
+/* As under nohup. */
+static void test_ignored_signals_stay(void **state)
+{
+	auto_str text = STR_INIT;
+	int out[2], null = null_fd();
+	pid_t pid;
+
+	(void)state;
+	make_pipe(out);
+	signal(SIGHUP, SIG_IGN);
+	pid = start(&(struct scene){.script = "echo up; sleep 0.3; exit 5", .input = null, .output = out[1]});
+	signal(SIGHUP, SIG_DFL);
+	close(out[1]);
+	read_until(out[0], &text, "up");
+	kill(pid, SIGHUP);
+	assert_int_equal(finish(pid), 5);
+	close(out[0]);
 	close(null);
 }
 
@@ -426,6 +447,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_status),
 	    cmocka_unit_test(test_signals_are_forwarded),
+	    cmocka_unit_test(test_ignored_signals_stay),
 	    cmocka_unit_test(test_nothing_is_lost),
 	    cmocka_unit_test(test_reader_goes_away),
 	    cmocka_unit_test(test_reader_asleep),
