@@ -6,6 +6,8 @@
  * waits for all of it.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -175,6 +177,22 @@ static int run_verb(struct sink *sink, const struct global_options *global, cons
 	return call.status;
 }
 
+/*
+ * What a caller may have left in a state that no program expects: a missing standard stream (its number would go to a
+ * descriptor of ours, and with it to the payload), children that nobody can wait for, a umask that locks us out of our
+ * own files.
+ */
+static int reset_process(struct error *e)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return error_system(e, errno, "open '/dev/null' in place of a closed standard stream");
+	if (signal(SIGCHLD, SIG_DFL) == SIG_ERR)
+		return error_system(e, errno, "reset SIGCHLD");
+	umask(022);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct global_options global = {0};
@@ -184,6 +202,8 @@ int main(int argc, char **argv)
 	const struct verb *verb;
 
 	log_set_sink(log_to_sink, &sink);
+	if (reset_process(&e))
+		return report(&sink, &e);
 	if (option_parse(&global_options, OPTION_ORDER_FIRST, argv + 1, argc ? argc - 1 : 0, &global, NULL, &parsed,
 			 &e))
 		return report_usage(&sink, NULL, false, &e);
