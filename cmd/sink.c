@@ -61,8 +61,7 @@ static char *print_words(enum log_level level, const char *text)
 {
 	struct str line = STR_INIT;
 
-	if (!str_after(text, "holm: ")) /* runc's words for a wrong number of operands begin with the program */
-		str_add(&line, "holm: ");
+	str_add(&line, "holm: ");
 	if (level == LOG_LEVEL_WARNING)
 		str_add(&line, "warning: ");
 	str_add(&line, text);
