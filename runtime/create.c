@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -129,17 +130,22 @@ static int64_t host_uid(const struct spec *spec)
 	return -1;
 }
 
+/* The container's cgroup mount; NULL: none. */
+static const struct spec_mount *cgroup_mount(const struct spec *spec)
+{
+	for (size_t i = 0; i < spec->n_mounts; i++)
+		if (spec->mounts[i].type && str_after(spec->mounts[i].type, "cgroup"))
+			return &spec->mounts[i];
+	return NULL;
+}
+
 /* May the container write to its cgroup: a cgroup namespace of its own and a cgroup mount that is not read-only? */
 static bool writes_cgroup(const struct spec *spec)
 {
 	const struct spec_namespace *n = &spec->linux_.namespaces[SPEC_NS_CGROUP];
+	const struct spec_mount *mount = cgroup_mount(spec);
 
-	if (!n->present || n->path)
-		return false;
-	for (size_t i = 0; i < spec->n_mounts; i++)
-		if (spec->mounts[i].type && str_after(spec->mounts[i].type, "cgroup") && !(spec->mounts[i].attr_set & 1 /* RDONLY */))
-			return true;
-	return false;
+	return n->present && !n->path && mount && !(mount->attr_set & MOUNT_ATTR_RDONLY);
 }
 
 static int plan_cgroup(struct creation *c, struct error *e)
@@ -158,7 +164,8 @@ static int plan_cgroup(struct creation *c, struct error *e)
 		.rootless = c->runtime->rootless,
 		.delegate = writes && uid >= 0,
 		.delegate_uid = (uid_t)uid,
-		.all_hierarchies = writes,
+		/* On v1 programs look for every controller before they believe any (Java), so engines' containers get all. */
+		.all_hierarchies = writes || (cgroup_mount(&c->spec) && c->spec.linux_.cgroups_path),
 	};
 	r = cgroup_plan(c->host, &c->cgroup_request, &c->arena, &c->cgroup, e);
 	if (!r)

@@ -312,29 +312,7 @@ static void add_bind(struct compiler *c, const char *cause, struct plan_mount mo
 	put_mount(c, cause, &mount);
 }
 
-static const char *v2_path(const struct cgroup *cgroup)
-{
-	for (size_t i = 0; i < cgroup->n_paths; i++)
-		if (!*cgroup->paths[i].controllers)
-			return cgroup->paths[i].path;
-	return CGROUP_MOUNT;
-}
-
-static void add_cgroup2(struct compiler *c, const char *cause, struct plan_mount mount)
-{
-	const char *own = v2_path(c->in->cgroup);
-
-	if (!c->spec->linux_.namespaces[SPEC_NS_CGROUP].present) {
-		/* Without a cgroup namespace a new cgroup2 would show the whole host: only the own folder, then. */
-		add_bind(c, cause, mount, own, false, NULL);
-		return;
-	}
-	mount.type = block_string(c->block, "cgroup2");
-	mount.source = block_string(c->block, own);
-	mount.flags |= PLAN_MOUNT_FALLBACK;
-	put_mount(c, cause, &mount);
-}
-
+/* The container's folder in a hierarchy ("" is v2); NULL where it has none of its own. */
 static const char *own_folder(const struct compiler *c, const char *controllers)
 {
 	for (size_t i = 0; i < c->in->cgroup->n_paths; i++)
@@ -343,32 +321,38 @@ static const char *own_folder(const struct compiler *c, const char *controllers)
 	return NULL;
 }
 
-/* "cpu,cpuacct" as the options of a v1 mount; a named hierarchy has no controller. */
-static void set_controllers(struct compiler *c, const char *controllers, struct plan_mount *mount)
+/*
+ * Cgroup mounts are binds of the container's own folders.  In a cgroup namespace they look as a new mount would (the folder is
+ * "/"), without one they show no more; and no superblock is made and torn down for each.  A hierarchy in which the container
+ * has no folder would show the caller's: it is left out.
+ */
+static void add_cgroup2(struct compiler *c, const char *cause, struct plan_mount mount)
 {
-	const char *list[16];
-	size_t n = 0;
+	const char *own = own_folder(c, "");
 
-	if (str_after(controllers, "name=")) {
-		list[n++] = "none";
-		list[n++] = controllers;
-	} else {
-		for (char *rest = arena_strdup(c->arena, controllers), *one; (one = strsep(&rest, ",")) && n < ARRAY_SIZE(list);)
-			list[n++] = one;
+	if (own) {
+		add_bind(c, cause, mount, own, false, NULL);
+		return;
 	}
-	mount->type = mount->source = block_string(c->block, "cgroup");
-	mount->data = block_strings(c->block, list, n);
-	mount->n_data = (uint32_t)n;
+	/* No cgroup of its own (rootless): the caller's, as far as the namespace shows it. */
+	mount.type = block_string(c->block, "cgroup2");
+	mount.source = block_string(c->block, CGROUP_MOUNT);
+	mount.flags |= PLAN_MOUNT_FALLBACK;
+	put_mount(c, cause, &mount);
 }
 
-/* v1: a read-only tmpfs with a folder for each hierarchy, and a symlink for each controller that shares one. */
+static void add_folder(struct compiler *c, const char *cause, const char *path)
+{
+	op_string(c, PLAN_MKDIR, cause, path, NULL);
+	c->block->ops[c->block->n_ops - 1].number = 0755;
+}
+
+/* v1: a tmpfs with a folder for each hierarchy, and a symlink for each controller that shares one. */
 static void add_cgroup1(struct compiler *c, const struct spec_mount *m, const char *cause, const char *target)
 {
-	const struct cgroup_host *host = c->in->cgroup_host;
-	bool private = c->spec->linux_.namespaces[SPEC_NS_CGROUP].present;
-	const char *folders[32], *data[] = {"mode=755"};
+	const struct cgroup *cgroup = c->in->cgroup;
+	const char **folders = arena_array(c->arena, const char *, cgroup->n_paths + 1), *data[] = {"mode=755"};
 	struct plan_mount mount = mount_of(c, m, target);
-	size_t n = host->n_v1 < ARRAY_SIZE(folders) ? host->n_v1 : ARRAY_SIZE(folders);
 
 	mount.set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 	mount.flags |= PLAN_MOUNT_HOLD;
@@ -376,35 +360,19 @@ static void add_cgroup1(struct compiler *c, const struct spec_mount *m, const ch
 	mount.data = block_strings(c->block, data, 1);
 	mount.n_data = 1;
 	put_mount(c, cause, &mount);
-	for (size_t i = 0; i < n; i++) {
-		const char *controllers = host->v1[i].controllers, *name = str_after(controllers, "name=");
+	for (size_t i = 0; i < cgroup->n_paths; i++) {
+		const char *controllers = cgroup->paths[i].controllers, *name = str_after(controllers, "name=");
 
-		folders[i] = arena_format(c->arena, "%s/%s", target, name ? name : controllers);
-		op_string(c, PLAN_MKDIR, cause, folders[i], NULL);
-		c->block->ops[c->block->n_ops - 1].number = 0755;
+		folders[i] = arena_format(c->arena, "%s/%s", target, !*controllers ? "unified" : name ? name : controllers);
+		add_folder(c, cause, folders[i]);
 		if (!name && strchr(controllers, ','))
 			for (char *rest = arena_strdup(c->arena, controllers), *one; (one = strsep(&rest, ","));)
 				op_string(c, PLAN_SYMLINK, cause, arena_format(c->arena, "%s/%s", target, one), controllers);
 	}
-	if (host->v2) {
-		op_string(c, PLAN_MKDIR, cause, arena_format(c->arena, "%s/unified", target), NULL);
-		c->block->ops[c->block->n_ops - 1].number = 0755;
-	}
 	op_string(c, PLAN_ATTACH, cause, target, NULL);
 	c->block->ops[c->block->n_ops - 1].number = m->attr_set & MOUNT_ATTR_RDONLY;
-	for (size_t i = 0; i < n; i++) {
-		const char *own = own_folder(c, host->v1[i].controllers);
-
-		mount = mount_of(c, m, folders[i]);
-		if (private) {
-			set_controllers(c, host->v1[i].controllers, &mount);
-			put_mount(c, cause, &mount);
-		} else if (own) {
-			add_bind(c, cause, mount, own, false, NULL);
-		}
-	}
-	if (host->v2)
-		add_cgroup2(c, cause, mount_of(c, m, arena_format(c->arena, "%s/unified", target)));
+	for (size_t i = 0; i < cgroup->n_paths; i++)
+		add_bind(c, cause, mount_of(c, m, folders[i]), cgroup->paths[i].path, false, NULL);
 }
 
 static void add_device(struct compiler *c, const char *cause, const struct spec_device *d)
@@ -469,7 +437,7 @@ static void add_dev_folders(struct compiler *c, size_t after)
 		const char *target = clean_path(c, m->destination), *name = str_after(target, "/dev/");
 
 		if (name && !strchr(name, '/') && !m->bind && !m->remount && !str_equal(name, ".."))
-			op_string(c, PLAN_MKDIR, NULL, target, NULL), c->block->ops[c->block->n_ops - 1].number = 0755;
+			add_folder(c, NULL, target);
 	}
 }
 
