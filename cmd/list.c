@@ -84,7 +84,7 @@ static char *print_json(const struct listing *listing)
 	if (listing->n) {
 		json_open_array(&json, NULL);
 		for (size_t i = 0; i < listing->n; i++)
-			state_print(&json, &listing->states[i], listing->owners[i]);
+			state_print(&json, &listing->states[i], listing->owners[i], NULL);
 		json_close(&json);
 	} else {
 		json_put_null(&json, NULL);

@@ -61,7 +61,8 @@ static char *print_words(enum log_level level, const char *text)
 {
 	struct str line = STR_INIT;
 
-	str_add(&line, "holm: ");
+	if (!str_after(text, "holm: ")) /* runc's words for a wrong number of operands begin with the program */
+		str_add(&line, "holm: ");
 	if (level == LOG_LEVEL_WARNING)
 		str_add(&line, "warning: ");
 	str_add(&line, text);

@@ -1,10 +1,45 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cmd/state.h"
 
+#include "cgroups/stats.h"
 #include "cmd/output.h"
 #include "cmd/verbs.h"
 
-void state_print(struct json_writer *json, const struct container_state *state, const char *owner)
+static const struct {
+	const char *key;
+	size_t offset;
+} end_rows[] = {
+    {"oomKills", offsetof(struct cgroup_end, oom_kills)},
+    {"memoryPeak", offsetof(struct cgroup_end, memory_peak)},
+    {"cpuTotal", offsetof(struct cgroup_end, cpu_total)},
+    {"cpuUser", offsetof(struct cgroup_end, cpu_user)},
+    {"cpuKernel", offsetof(struct cgroup_end, cpu_kernel)},
+    {"throttledPeriods", offsetof(struct cgroup_end, throttled_periods)},
+    {"throttledTime", offsetof(struct cgroup_end, throttled_time)},
+    {"readBytes", offsetof(struct cgroup_end, read_bytes)},
+    {"writeBytes", offsetof(struct cgroup_end, write_bytes)},
+    {"pidsRefused", offsetof(struct cgroup_end, pids_refused)},
+    {"cpuPressure", offsetof(struct cgroup_end, cpu_pressure)},
+    {"memoryPressure", offsetof(struct cgroup_end, memory_pressure)},
+    {"ioPressure", offsetof(struct cgroup_end, io_pressure)},
+};
+
+/* What a stopped container used and which limits it ran into; holm's own addition, after the OCI's keys. */
+static void put_end(struct json_writer *json, const struct container_state *state, const struct cgroup_end *end)
+{
+	char text[256];
+
+	json_open_object(json, "end");
+	if (state->exit >= 0)
+		json_put_int(json, "exitStatus", state->exit);
+	if (*cgroup_end_format(end, text, sizeof(text)))
+		json_put_string(json, "why", text);
+	for (size_t i = 0; i < ARRAY_SIZE(end_rows); i++)
+		json_put_uint(json, end_rows[i].key, *(const uint64_t *)((const char *)end + end_rows[i].offset));
+	json_close(json);
+}
+
+void state_print(struct json_writer *json, const struct container_state *state, const char *owner, const struct cgroup_end *end)
 {
 	json_open_object(json, NULL);
 	json_put_string(json, "ociVersion", SPEC_VERSION);
@@ -21,12 +56,16 @@ void state_print(struct json_writer *json, const struct container_state *state, 
 		json_close(json);
 	}
 	json_put_string(json, "owner", owner);
+	if (end)
+		put_end(json, state, end);
 	json_close(json);
 }
 
 static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
+	const struct cgroup_end *ended = NULL;
 	struct container_state state;
+	struct cgroup_end end;
 	struct json_writer json = json_writer_init(2);
 	auto_free char *text = NULL;
 	int r;
@@ -35,7 +74,9 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	r = container_state(&call->runtime, operands[0], call->arena, &state, e);
 	if (r)
 		return r;
-	state_print(&json, &state, "");
+	if (state.status == CONTAINER_STOPPED && !container_end(&call->runtime, operands[0], &end, e))
+		ended = &end;
+	state_print(&json, &state, "", ended);
 	text = json_finish(&json);
 	return output_write(text, e);
 }

@@ -47,6 +47,7 @@ struct container_state {
 	struct spec_pair *annotations;
 	size_t n_annotations;
 	struct cgroup cgroup;
+	int exit; /* exit status of a stopped one where it is known (run --keep), else -1 */
 };
 
 struct container_create {
@@ -76,6 +77,10 @@ int container_kill(const struct runtime *runtime, const char *id, int signal, bo
 int container_delete(const struct runtime *runtime, const char *id, bool force, struct error *e) must_check;
 int container_state(const struct runtime *runtime, const char *id, struct arena *arena, struct container_state *ret,
 		    struct error *e) must_check;
+
+/* How a stopped container's resources looked at its end, from its cgroup, which stays until delete. */
+struct cgroup_end;
+int container_end(const struct runtime *runtime, const char *id, struct cgroup_end *ret, struct error *e) must_check;
 
 /* Calls each for every container, by name; one whose record can't be read is given with broken set instead of a
    state.  A missing root folder is an empty list. */

@@ -29,6 +29,7 @@
 #include "base/proc.h"
 #include "base/sys.h"
 #include "cgroups/host.h"
+#include "cgroups/stats.h"
 #include "runtime/attach.h"
 #include "runtime/container.h"
 #include "runtime/hooks.h"
@@ -37,8 +38,10 @@
 #include "runtime/limits.h"
 #include "runtime/notify.h"
 #include "runtime/plan.h"
+#include "runtime/rdt.h"
 #include "runtime/record.h"
 #include "runtime/socket.h"
+#include "spec/resources.h"
 
 struct creation {
 	const struct runtime *runtime;
@@ -181,6 +184,11 @@ static int plan_process(struct creation *c, struct error *e)
 	if (c->spec.process) {
 		limits_fit(c->spec.process, c->limits);
 		r = caps_resolve(c->spec.process->capabilities, new_user, &c->capabilities, e);
+	}
+	if (!r && c->spec.linux_.intel_rdt) {
+		r = rdt_check_host(e);
+		if (!r)
+			r = rdt_plan(c->spec.linux_.intel_rdt, c->request->id, RDT_ROOT, &c->arena, &c->record.rdt, e);
 	}
 	if (!r && c->spec.linux_.seccomp)
 		r = seccomp_prepare(c->spec.linux_.seccomp, c->root_fd, &c->arena, &c->seccomp, e);
@@ -337,6 +345,7 @@ static int make_record(struct creation *c, struct error *e)
 		.n_annotations = s->n_annotations,
 		.no_new_keyring = c->request->no_new_keyring,
 		.new_pid_namespace = s->linux_.namespaces[SPEC_NS_PID].present && !s->linux_.namespaces[SPEC_NS_PID].path,
+		.rdt = c->record.rdt,
 	};
 	for (int type = 0; type < _SPEC_NS_N; type++)
 		if (s->linux_.namespaces[type].present)
@@ -418,6 +427,10 @@ static int on_pid(void *data, pid_t pid, int pidfd, struct error *e)
 	r = proc_start_time(pid, &start, NULL);
 	if (r)
 		return error_system(e, -r, "read the start time of process %d", (int)pid);
+	if (c->record.rdt.group)
+		r = rdt_apply(&c->record.rdt, pid, e);
+	if (r)
+		return r;
 	r = proc_boot_id(boot_id);
 	if (r)
 		return error_system(e, -r, "read the boot id");
@@ -459,6 +472,30 @@ static int on_listener(void *data, pid_t pid, int listener, struct error *e)
 	return send_listener(&((struct creation *)data)->record, pid, listener, e);
 }
 
+static void unmake_init(struct creation *c)
+{
+	struct error ignored;
+
+	launch_kill(&c->launch);
+	if (rdt_remove(&c->record.rdt, &ignored))
+		log_warning("%s", ignored.text);
+}
+
+/* When init was killed because a limit is too small, say which and what it was. */
+static void explain_limit(struct creation *c, struct error *e)
+{
+	const struct spec_resources *resources = c->spec.linux_.resources;
+	struct cgroup_end end;
+
+	if (e->kind != ERROR_LIMIT || !resources || !resources->memory.limit.present)
+		return;
+	cgroup_end_read(&c->cgroup.cgroup, &end);
+	if (end.oom_kills && end.oom_own_limit)
+		error_context(e, "linux.resources.memory.limit: %lld bytes are too few to start in (%llu were in use when the kernel refused "
+				 "more)",
+			      (long long)resources->memory.limit.value, (unsigned long long)end.memory_peak);
+}
+
 static int make_init(struct creation *c, struct error *e)
 {
 	int r = 0;
@@ -490,14 +527,11 @@ static int make_init(struct creation *c, struct error *e)
 		r = make_cgroup_v1(c, e);
 	if (!r)
 		r = launch_ready(&c->launch, e);
-	if (r)
-		launch_kill(&c->launch);
+	if (r) {
+		explain_limit(c, e);
+		unmake_init(c);
+	}
 	return r;
-}
-
-static void unmake_init(struct creation *c)
-{
-	launch_kill(&c->launch);
 }
 
 static int announce(struct creation *c, struct error *e)
@@ -596,6 +630,8 @@ static int tear_down(struct creation *c, struct error *e)
 		r = more;
 		first = next;
 	}
+	if (!r)
+		r = rdt_remove(&c->record.rdt, &first);
 	hooks_run_all(&c->spec.hooks, SPEC_HOOK_POSTSTOP, c->spec.hooks.kinds[SPEC_HOOK_POSTSTOP].n ? state_json(c, "stopped", 0) : NULL,
 		      c->bundle_fd);
 	if (r) { /* the record stays: delete tries again */
@@ -621,6 +657,17 @@ static int finish_start(struct creation *c, struct error *e)
 	return r;
 }
 
+/* A payload that was killed: was it a limit of its own? */
+static void tell_end(struct creation *c)
+{
+	struct cgroup_end end;
+	char text[256];
+
+	cgroup_end_read(&c->cgroup.cgroup, &end);
+	if (end.oom_kills)
+		log_warning("container '%s': %s", c->request->id, cgroup_end_format(&end, text, sizeof(text)));
+}
+
 static int run_to_end(struct creation *c, int *ret_status, struct error *e)
 {
 	const struct attach attach = {
@@ -633,6 +680,10 @@ static int run_to_end(struct creation *c, int *ret_status, struct error *e)
 
 	c->lock = fd_close(c->lock);
 	r = attach_wait(&attach, ret_status, e);
+	if (!r && *ret_status == 128 + SIGKILL)
+		tell_end(c);
+	if (!r && c->request->keep)
+		r = record_save_exit(c->folder, *ret_status, e);
 	if (r || c->request->keep)
 		return r;
 	return tear_down(c, e);

@@ -18,10 +18,12 @@
 #include "base/proc.h"
 #include "base/sys.h"
 #include "cgroups/host.h"
+#include "cgroups/stats.h"
 #include "runtime/hooks.h"
 #include "runtime/internal.h"
 #include "runtime/launch.h"
 #include "runtime/notify.h"
+#include "runtime/rdt.h"
 
 static const char *const status_names[_CONTAINER_STATUS_N] = {
 	[CONTAINER_CREATING] = "creating", [CONTAINER_CREATED] = "created", [CONTAINER_RUNNING] = "running",
@@ -117,6 +119,7 @@ static void fill_state(const struct handle *h, struct arena *arena, struct conta
 		.cgroup.paths = arena_array(arena, struct cgroup_path, r->cgroup.n_paths),
 		.cgroup.n_paths = r->cgroup.n_paths,
 		.cgroup.scope = arena_strdup(arena, r->cgroup.scope),
+		.exit = h->status == CONTAINER_STOPPED ? record_load_exit(h->folder) : -1,
 	};
 	for (size_t i = 0; i < r->n_annotations; i++)
 		ret->annotations[i] = (struct spec_pair){arena_strdup(arena, r->annotations[i].key),
@@ -134,6 +137,19 @@ int container_state(const struct runtime *runtime, const char *id, struct arena 
 	if (!r)
 		fill_state(&h, arena, ret);
 	return r;
+}
+
+int container_end(const struct runtime *runtime, const char *id, struct cgroup_end *ret, struct error *e)
+{
+	auto_handle h = HANDLE_INIT;
+	int r = handle_open(&h, runtime, id, e);
+
+	if (r)
+		return r;
+	if (h.status != CONTAINER_STOPPED)
+		return error_refuse(e, ERROR_STATE, "container '%s' has not ended: %s", id, container_status_name(h.status));
+	cgroup_end_read(&h.record.cgroup, ret);
+	return 0;
 }
 
 static int by_name(const void *a, const void *b)
@@ -359,6 +375,8 @@ static int destroy(struct handle *h, struct error *e)
 		if (!r)
 			r = cgroup_destroy(&h->record.cgroup, &first);
 	}
+	if (!r)
+		r = rdt_remove(&h->record.rdt, &first);
 	if (h->record.pid && container_run_hooks(&h->record, SPEC_HOOK_POSTSTOP, "stopped", 0, false, e))
 		log_warning("%s", e->text);
 	if (r) {

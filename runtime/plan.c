@@ -420,7 +420,9 @@ static void add_devices(struct compiler *c)
 			add_device(c, NULL, &d);
 	}
 	for (size_t i = 0; i < c->spec->linux_.n_devices; i++)
-		add_device(c, cause_at(c, "linux.devices", i), &c->spec->linux_.devices[i]);
+		/* Engines list the host's whole /dev for privileged containers; ptmx is always the container's own. */
+		if (!str_equal(c->spec->linux_.devices[i].path, "/dev/ptmx"))
+			add_device(c, cause_at(c, "linux.devices", i), &c->spec->linux_.devices[i]);
 }
 
 static void add_symlinks(struct compiler *c)

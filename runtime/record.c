@@ -16,6 +16,7 @@
 
 #define RECORD_FILE "record.json"
 #define RECORD_INIT "init"
+#define RECORD_EXIT "exit"
 
 enum { MAX_RECORD = 64 << 20 };
 
@@ -104,6 +105,14 @@ int record_save(int folder, const struct record *record, int *ret_lock, struct e
 		json_put_string(&w, "listenerPath", record->listener_path);
 	if (record->listener_metadata)
 		json_put_string(&w, "listenerMetadata", record->listener_metadata);
+	if (record->rdt.group) {
+		json_open_object(&w, "rdt");
+		json_put_string(&w, "group", record->rdt.group);
+		json_put_bool(&w, "owned", record->rdt.owned);
+		if (record->rdt.monitor)
+			json_put_string(&w, "monitor", record->rdt.monitor);
+		json_close(&w);
+	}
 	if (record->n_annotations) {
 		json_open_object(&w, "annotations");
 		for (size_t i = 0; i < record->n_annotations; i++)
@@ -135,6 +144,22 @@ int record_save_init(int folder, pid_t pid, uint64_t start, const char *boot_id,
 	int r = file_create(folder, RECORD_INIT, 0600, text, n);
 
 	return r ? error_system(e, -r, "record the process") : 0;
+}
+
+int record_save_exit(int folder, int status, struct error *e)
+{
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%d\n", status);
+	int r = file_create(folder, RECORD_EXIT, 0600, text, n);
+
+	return r ? error_system(e, -r, "record the exit status") : 0;
+}
+
+int record_load_exit(int folder)
+{
+	auto_free char *text = NULL;
+
+	return file_read(folder, RECORD_EXIT, 16, &text, NULL) ? -1 : atoi(text);
 }
 
 int record_save_seccomp(int folder, const struct seccomp_program *program, struct error *e)
@@ -235,6 +260,9 @@ int record_load(int folder, const char *id, struct arena *arena, struct record *
 		.seccomp_listener = json_find_bool(json, "seccompListener", false),
 		.listener_path = arena_strdup(arena, json_find_string(json, "listenerPath")),
 		.listener_metadata = arena_strdup(arena, json_find_string(json, "listenerMetadata")),
+		.rdt.group = arena_strdup(arena, json_find_string(json_find(json, "rdt"), "group")),
+		.rdt.monitor = arena_strdup(arena, json_find_string(json_find(json, "rdt"), "monitor")),
+		.rdt.owned = json_find_bool(json_find(json, "rdt"), "owned", false),
 		.process = load_raw(json, "process", arena),
 		.hooks = load_raw(json, "hooks", arena),
 	};

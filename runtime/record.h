@@ -6,6 +6,7 @@
  *   init         "PID START BOOT\n", once the process is there
  *   start        the socket on which init waits for `holm start`; gone once it was started
  *   seccomp      the BPF program, for exec
+ *   exit         the payload's exit status, where holm was its parent to the end (run --keep)
  *   notify/      the readiness socket's folder
  *
  * A container's status is derived from these and from the kernel, never stored.  While a container is being created its
@@ -21,6 +22,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "cgroups/cgroup.h"
+#include "runtime/rdt.h"
 #include "runtime/seccomp.h"
 #include "spec/spec.h"
 
@@ -42,6 +44,7 @@ struct record {
 	const char *listener_path, *listener_metadata; /* NULL: none */
 	bool no_new_keyring;
 	bool new_pid_namespace; /* killing init ends all */
+	struct rdt rdt; /* schemata is not kept */
 	/* from the file `init` */
 	pid_t pid; /* 0: not there yet */
 	uint64_t start;
@@ -57,6 +60,7 @@ int record_claim(int root_fd, const char *id, int *ret_folder, struct error *e) 
 /* Writes record.json and hands back the descriptor that holds the lock. */
 int record_save(int folder, const struct record *record, int *ret_lock, struct error *e) must_check;
 int record_save_init(int folder, pid_t pid, uint64_t start, const char *boot_id, struct error *e) must_check;
+int record_save_exit(int folder, int status, struct error *e) must_check;
 int record_save_seccomp(int folder, const struct seccomp_program *program, struct error *e) must_check;
 
 /* Opens ROOT/ID; ERROR_NOT_FOUND ("container does not exist") if there is none. */
@@ -66,6 +70,9 @@ int record_open(int root_fd, const char *id, int *ret_folder, struct error *e) m
 int record_load(int folder, const char *id, struct arena *arena, struct record *ret, struct error *e) must_check;
 int record_load_seccomp(int folder, const struct record *record, struct arena *arena, struct seccomp_program *ret,
 			struct error *e) must_check;
+
+/* The exit status; -1: not known. */
+int record_load_exit(int folder);
 
 /* Is the creator still at work? */
 bool record_is_locked(int folder);

@@ -91,11 +91,32 @@ static void complete_time(uint64_t *clear, uint64_t set)
 		*clear |= MOUNT_ATTR__ATIME;
 }
 
-/* "0-1-10", digits of one id mapping of crun's idmap=, up to '#', ';' or the end. */
-static int read_triplet(char *text, struct spec_id_map *ret)
+/* What '@' refers to. */
+struct base_maps {
+	const struct spec_id_map *maps;
+	size_t n;
+};
+
+/* The host's id behind an id of the container, for the first id of a range. */
+static int relate(const struct base_maps *base, struct spec_id_map *map)
+{
+	for (size_t i = 0; i < base->n; i++) {
+		const struct spec_id_map *m = &base->maps[i];
+
+		if (map->host >= m->container && map->host - m->container < m->size) {
+			map->host = map->host - m->container + m->host;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+/* "0-1-10" or "@0-1-10": one id mapping of crun's idmap=.  base NULL: nothing to relate to yet, the ids stay. */
+static int read_triplet(char *text, const struct base_maps *base, struct spec_id_map *ret)
 {
 	uint32_t *parts[] = {&ret->container, &ret->host, &ret->size};
-	char *rest = text;
+	bool relative = *text == '@';
+	char *rest = text + relative;
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		char *part = strsep(&rest, "-");
@@ -105,10 +126,13 @@ static int read_triplet(char *text, struct spec_id_map *ret)
 			return -EINVAL;
 		*parts[i] = value;
 	}
-	return rest ? -EINVAL : 0;
+	if (rest)
+		return -EINVAL;
+	return relative && base ? relate(base, ret) : 0;
 }
 
-static int read_triplets(char *text, struct arena *arena, struct spec_id_map **ret, size_t *ret_n)
+static int read_triplets(char *text, const struct base_maps *base, struct arena *arena, struct spec_id_map **ret,
+			 size_t *ret_n)
 {
 	size_t n = 1;
 	char *one;
@@ -118,16 +142,14 @@ static int read_triplets(char *text, struct arena *arena, struct spec_id_map **r
 	*ret = arena_array(arena, struct spec_id_map, n);
 	*ret_n = 0;
 	while ((one = strsep(&text, "#")))
-		if (read_triplet(one, &(*ret)[(*ret_n)++]))
+		if (read_triplet(one, base, &(*ret)[(*ret_n)++]))
 			return -EINVAL;
 	return 0;
 }
 
-/*
- * crun's "idmap=uids=0-1-10#10-11-10;gids=0-100-10" (FROM-TO-LENGTH): the mount's own mappings.  Its relative form (an
- * '@' before the number) is left to the caller that knows the container's mappings: it is refused.
- */
-static int read_idmap(struct spec_mount *mount, const char *value, struct arena *arena)
+/* crun's "idmap=uids=0-1-10#10-11-10;gids=0-100-10" (FROM-TO-LENGTH): the mount's own mappings. */
+static int read_idmap(struct spec_mount *mount, const char *value, const struct base_maps *users,
+		      const struct base_maps *groups, struct arena *arena)
 {
 	char *text = arena_strdup(arena, value), *one;
 
@@ -139,15 +161,23 @@ static int read_idmap(struct spec_mount *mount, const char *value, struct arena 
 			return -EINVAL;
 		*list++ = 0;
 		if (str_equal(one, "uids"))
-			r = read_triplets(list, arena, &mount->uid_mappings, &mount->n_uid_mappings);
+			r = read_triplets(list, users, arena, &mount->uid_mappings, &mount->n_uid_mappings);
 		else if (str_equal(one, "gids"))
-			r = read_triplets(list, arena, &mount->gid_mappings, &mount->n_gid_mappings);
+			r = read_triplets(list, groups, arena, &mount->gid_mappings, &mount->n_gid_mappings);
 		else
 			r = -EINVAL;
 		if (r)
 			return r;
 	}
 	return 0;
+}
+
+int mount_options_relate(struct spec_mount *mount, const struct spec_linux *container, struct arena *arena)
+{
+	const struct base_maps users = {container->uid_mappings, container->n_uid_mappings};
+	const struct base_maps groups = {container->gid_mappings, container->n_gid_mappings};
+
+	return mount->relative_idmap ? read_idmap(mount, mount->relative_idmap, &users, &groups, arena) : 0;
 }
 
 /* The end of one option of the file system: a comma that is neither quoted nor escaped, or the end. */
@@ -198,7 +228,9 @@ static const char *read_value(struct spec_mount *mount, const char *option, stru
 
 	if (value || recursive) {
 		mount->idmap = value ? SPEC_IDMAP : SPEC_RIDMAP;
-		if (read_idmap(mount, value ? value : recursive, arena))
+		value = value ? value : recursive;
+		mount->relative_idmap = strchr(value, '@') ? value : NULL;
+		if (read_idmap(mount, value, NULL, NULL, arena))
 			return "must be idmap=uids=FROM-TO-LENGTH[#...];gids=FROM-TO-LENGTH[#...]";
 		return NULL;
 	}

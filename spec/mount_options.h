@@ -50,4 +50,10 @@ extern const size_t mount_options_count;
 int mount_options_read(struct spec_mount *mount, struct arena *arena, const char **ret_reason,
 		       size_t *ret_index) must_check;
 
+/*
+ * crun's idmap= with '@' is relative: its host ids are ids of the container.  Resolves it by the container's mappings
+ * once those are known; -EINVAL if one of the ids is in none of them.  Does nothing to other mounts.
+ */
+int mount_options_relate(struct spec_mount *mount, const struct spec_linux *container, struct arena *arena) must_check;
+
 #endif

@@ -120,6 +120,7 @@ struct spec_mount {
 	bool source_nofollow;	   /* crun's src-nofollow: a symlink as source is itself bound */
 	bool destination_nofollow; /* crun's dest-nofollow: the destination's last component is no symlink */
 	enum { SPEC_IDMAP_NONE, SPEC_IDMAP, SPEC_RIDMAP } idmap; /* given as option or implied by mappings */
+	const char *relative_idmap; /* crun's idmap= with '@', already resolved into the mappings; NULL: none */
 	struct spec_id_map *uid_mappings, *gid_mappings;
 	size_t n_uid_mappings, n_gid_mappings;
 	const char **data; /* options for the file system: "key=value" or "flag" */

@@ -182,6 +182,17 @@ static int check_mappings_exist(struct walker *w, const struct step *step, const
 	return 0;
 }
 
+/* crun's relative mappings, now that the container's are known. */
+static int relate_mappings(struct walker *w, const struct step *step, struct spec *spec)
+{
+	for (size_t i = 0; i < spec->n_mounts; i++)
+		if (mount_options_relate(&spec->mounts[i], &spec->linux_, w->arena))
+			return walk_refuse(w, STEP_KEY(STEP_INDEX(STEP_KEY(step, "mounts"), i), "options"),
+					   "'idmap=%s' names ids that the container's mappings do not have",
+					   spec->mounts[i].relative_idmap);
+	return 0;
+}
+
 static int check_uts(struct walker *w, const struct step *step, const struct spec *spec)
 {
 	const struct {
@@ -202,7 +213,7 @@ static int check_uts(struct walker *w, const struct step *step, const struct spe
 
 int check_document(struct walker *w, const struct step *step, void *base)
 {
-	const struct spec *spec = base;
+	struct spec *spec = base;
 	int r = check_version(w, STEP_KEY(step, "ociVersion"), spec->version);
 
 	if (!r && !spec->root_path && !(spec->holm && spec->holm->image))
@@ -211,5 +222,7 @@ int check_document(struct walker *w, const struct step *step, void *base)
 		r = check_uts(w, step, spec);
 	if (!r)
 		r = check_ids(w, step, spec);
-	return r ? r : check_mappings_exist(w, step, spec);
+	if (!r)
+		r = check_mappings_exist(w, step, spec);
+	return r ? r : relate_mappings(w, step, spec);
 }

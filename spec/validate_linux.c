@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/mempolicy.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -184,20 +185,37 @@ int check_sysctl(struct walker *w, const struct step *step, void *base)
 	return 0;
 }
 
+static int compare_keys(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* "a/b" and "a.b" are one key, which JSON can't see. */
+static int check_duplicates(struct walker *w, const struct step *step, const struct spec_linux *l)
+{
+	const char **keys = arena_array(w->arena, const char *, l->n_sysctl);
+
+	for (size_t i = 0; i < l->n_sysctl; i++)
+		keys[i] = l->sysctl[i].key;
+	qsort(keys, l->n_sysctl, sizeof(*keys), compare_keys);
+	for (size_t i = 1; i < l->n_sysctl; i++)
+		if (str_equal(keys[i - 1], keys[i]))
+			return walk_refuse(w, STEP_KEY(step, keys[i]), "is listed twice");
+	return 0;
+}
+
 static int check_sysctls(struct walker *w, const struct step *step, const struct spec_linux *l)
 {
 	for (size_t i = 0; i < l->n_sysctl; i++) {
-		const struct step *here = STEP_KEY(STEP_KEY(step, "sysctl"), l->sysctl[i].key);
+		const char *key = l->sysctl[i].key;
 		unsigned namespace = 0;
 
-		if (!sysctl_namespace(l->sysctl[i].key, &namespace) && !l->namespaces[namespace].present)
-			return walk_refuse(w, here, "needs the container's own %s namespace in linux.namespaces",
+		if (!sysctl_namespace(key, &namespace) && !l->namespaces[namespace].present)
+			return walk_refuse(w, STEP_KEY(step, key),
+					   "needs the container's own %s namespace in linux.namespaces",
 					   names_peek(&names_namespaces, namespace));
-		for (size_t j = 0; j < i; j++) /* "a/b" and "a.b" */
-			if (str_equal(l->sysctl[i].key, l->sysctl[j].key))
-				return walk_refuse(w, here, "is listed twice");
 	}
-	return 0;
+	return l->n_sysctl ? check_duplicates(w, step, l) : 0;
 }
 
 /* ---- what depends on a namespace ---- */
@@ -291,7 +309,7 @@ int check_linux(struct walker *w, const struct step *step, void *base)
 	if (!r)
 		r = check_time(w, step, l);
 	if (!r)
-		r = check_sysctls(w, step, l);
+		r = check_sysctls(w, STEP_KEY(step, "sysctl"), l);
 	if (!r)
 		r = check_paths(w, step, l);
 	return r ? r : check_net_devices(w, step, l);

@@ -132,6 +132,8 @@ static void drop_duplicates(struct walker *w, const struct step *step, struct sp
 	size_t room = 16, kept = process->n_env;
 	auto_free const char **table = NULL;
 
+	if (!process->n_env)
+		return;
 	while (room < process->n_env * 2)
 		room *= 2;
 	table = calloc(room, sizeof(*table));

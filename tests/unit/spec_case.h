@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Small configs for the tests of spec/: a valid document into which a case puts its own members.  They come last in their object, so
- * that they win over the valid ones.
+ * Small configs for the tests of spec/: a valid document into which a case puts its own members.  They come last in
+ * their object, so that they win over the valid ones.
  */
 #ifndef HOLM_TESTS_UNIT_SPEC_CASE_H
 #define HOLM_TESTS_UNIT_SPEC_CASE_H

@@ -17,7 +17,7 @@
 #include "spec/json.h"
 #include "spec/spec.h"
 
-/* What we changed on purpose; newer runc has the capabilities and the masked path so, and the namespace with cgroup v2. */
+/* Changed on purpose; newer runc has the capabilities and the masked path so, and the namespace with cgroup v2. */
 static const struct {
 	const char *theirs, *ours;
 } differences[] = {

@@ -241,7 +241,9 @@ static void test_refused(void **state)
 	    "idmap=uids=0-1-4294967296",
 	    "ridmap=uids=0x1-1-1",
 	    "idmap=uids= 1-1-1",
-	    "idmap=uids=@0-1-10",
+	    "idmap=uids=@",
+	    "idmap=uids=@@0-1-10",
+	    "idmap=uids=0-@1-10",
 	};
 
 	(void)state;
@@ -256,6 +258,29 @@ static void test_refused(void **state)
 		assert_int_equal(index, 1);
 		assert_non_null(reason);
 	}
+}
+
+/* crun's relative form: ids of the container, as its mappings have them on the host. */
+static void test_relative_idmap(void **state)
+{
+	struct spec_id_map maps[] = {{0, 100, 1}, {1, 1000, 50}};
+	struct spec_linux container = {
+	    .uid_mappings = maps, .n_uid_mappings = 2, .gid_mappings = maps, .n_gid_mappings = 2};
+	auto_arena arena = ARENA_INIT;
+	struct spec_mount mount;
+
+	(void)state;
+	mount = read_options(&arena, "bind idmap=uids=@0-3-10#5-6-1;gids=@7-0-1");
+	assert_int_equal(mount_options_relate(&mount, &container, &arena), 0);
+	assert_int_equal(mount.uid_mappings[0].container, 0);
+	assert_int_equal(mount.uid_mappings[0].host, 1002);
+	assert_int_equal(mount.uid_mappings[1].host, 6);
+	assert_int_equal(mount.gid_mappings[0].host, 100);
+	mount = read_options(&arena, "bind idmap=uids=@0-51-1;gids=@0-0-1");
+	assert_int_not_equal(mount_options_relate(&mount, &container, &arena), 0);
+	mount = read_options(&arena, "bind idmap=uids=0-51-1;gids=0-0-1");
+	assert_int_equal(mount_options_relate(&mount, &container, &arena), 0);
+	assert_int_equal(mount.uid_mappings[0].host, 51);
 }
 
 /* The OCI's own lists (config.md): every name of them has to be in the table. */
@@ -290,9 +315,11 @@ static void test_complete(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_attributes),	cmocka_unit_test(test_recursive), cmocka_unit_test(test_superblock),
-	    cmocka_unit_test(test_propagation), cmocka_unit_test(test_kinds),	  cmocka_unit_test(test_data),
-	    cmocka_unit_test(test_refused),	cmocka_unit_test(test_complete),
+	    cmocka_unit_test(test_attributes), cmocka_unit_test(test_recursive),
+	    cmocka_unit_test(test_superblock), cmocka_unit_test(test_propagation),
+	    cmocka_unit_test(test_kinds),      cmocka_unit_test(test_data),
+	    cmocka_unit_test(test_refused),    cmocka_unit_test(test_relative_idmap),
+	    cmocka_unit_test(test_complete),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

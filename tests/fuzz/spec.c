@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fuzzes the decoder: any text through every entrance of spec/.  What is accepted has to survive encoding and decoding again,
- * unchanged, and lint has to agree with the decoder about what is an error.  The corpus is plain config.json files.
+ * Fuzzes the decoder: any text through every entrance of spec/.  What is accepted has to survive encoding and decoding
+ * again, unchanged, and lint has to agree with the decoder about what is an error.  The corpus is plain config.json
+ * files.
  */
 #include <stdint.h>
 #include <stdlib.h>
