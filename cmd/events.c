@@ -5,6 +5,7 @@
 #include "cmd/verbs.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <time.h>
 
 #include "cmd/output.h"
@@ -22,7 +23,7 @@ static const struct option rows[] = {
 
 #define SECOND INT64_C(1000000000)
 
-static const int64_t default_interval = 5 * SECOND, oom_interval = SECOND / 4;
+static const int64_t default_interval = 5 * SECOND;
 
 /* Go's omitempty. */
 static void put_filled(struct json_writer *json, const char *key, uint64_t value)
@@ -235,50 +236,63 @@ static int print_stats(const struct invocation *call, const char *id, struct err
 	return r ? r : print_event("stats", id, &stats, e);
 }
 
-static int read_oom_kills(const struct invocation *call, const char *id, uint64_t *ret, struct error *e)
+static void close_watch(struct cgroup_watch **watch)
 {
-	auto_arena arena = ARENA_INIT;
-	struct cgroup_stats stats;
-	int r = container_stats(&call->runtime, id, CGROUP_STATS_MEMORY, &arena, &stats, e);
-
-	if (!r)
-		*ret = stats.memory.oom_kills;
-	return r;
+	*watch = cgroup_watch_close(*watch);
 }
 
-static void wait_for(int64_t time)
+/* Prints what the watch has seen.  *ret_end: the container's last process or its cgroup is gone. */
+static int print_seen(struct cgroup_watch *watch, const char *id, bool *ret_end, struct error *e)
 {
-	struct timespec rest = {.tv_sec = time / SECOND, .tv_nsec = time % SECOND};
+	struct cgroup_event event;
+	bool some;
+	int r;
 
-	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &rest, &rest) == EINTR)
-		;
-}
-
-/* Until the container has stopped or is gone; an OOM kill is told within a quarter of a second. */
-static int follow(const struct invocation *call, const char *id, int64_t interval, struct error *e)
-{
-	const int64_t tick = interval < oom_interval ? interval : oom_interval;
-	uint64_t seen = 0, kills = 0;
-	int64_t passed = 0;
-	int r = read_oom_kills(call, id, &seen, e);
-
-	if (r)
-		return r;
 	for (;;) {
-		wait_for(tick);
-		passed += tick;
-		r = read_oom_kills(call, id, &kills, e);
-		for (; !r && seen < kills; seen++)
+		r = cgroup_watch_read(watch, &event, &some, e);
+		if (r || !some)
+			return r;
+		*ret_end |= event.kind == CGROUP_EVENT_EMPTY || event.kind == CGROUP_EVENT_GONE;
+		for (uint64_t i = 0; !r && event.kind == CGROUP_EVENT_OOM_KILL && i < event.count; i++)
 			r = print_event("oom", id, NULL, e);
-		if (!r && passed >= interval) {
-			r = print_stats(call, id, e);
-			passed = 0;
-		}
-		if (r && (e->kind == ERROR_NOT_FOUND || e->kind == ERROR_STATE))
-			return 0;
 		if (r)
 			return r;
 	}
+}
+
+static int64_t find_now(void)
+{
+	struct timespec now = {0};
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * SECOND + now.tv_nsec;
+}
+
+/* Until the container has stopped or is gone. */
+static int follow(const struct invocation *call, const char *id, int64_t interval, struct error *e)
+{
+	const unsigned kinds = 1 << CGROUP_EVENT_OOM_KILL | 1 << CGROUP_EVENT_EMPTY | 1 << CGROUP_EVENT_GONE;
+	__attribute__((cleanup(close_watch))) struct cgroup_watch *watch = NULL;
+	int64_t next = find_now() + interval;
+	bool end = false;
+	int r = container_watch(&call->runtime, id, kinds, &watch, e);
+
+	while (!r && !end) {
+		struct pollfd poll_fd = {.fd = cgroup_watch_fd(watch), .events = POLLIN};
+		int64_t rest = next - find_now();
+		struct timespec wait = {.tv_sec = rest / SECOND, .tv_nsec = rest % SECOND};
+
+		if (rest > 0 && ppoll(&poll_fd, 1, &wait, NULL) < 0 && errno != EINTR)
+			return error_system(e, errno, "wait for events of container '%s'", id);
+		r = print_seen(watch, id, &end, e);
+		if (r || end || find_now() < next)
+			continue;
+		next += interval;
+		r = print_stats(call, id, e);
+		if (r && (e->kind == ERROR_NOT_FOUND || e->kind == ERROR_STATE))
+			return 0;
+	}
+	return r;
 }
 
 static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)

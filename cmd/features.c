@@ -6,7 +6,7 @@
 
 static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
-	static const struct spec_features features = {.version = HOLM_VERSION, .systemd = true};
+	static const struct spec_features features = {.version = HOLM_VERSION, .systemd = true, .systemd_user = true};
 	auto_free char *text = spec_features(&features);
 
 	(void)call, (void)options, (void)operands, (void)n;

@@ -16,6 +16,8 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "cgroups/cgroup.h"
+#include "cgroups/check.h"
+#include "cgroups/events.h"
 #include "cgroups/stats.h"
 #include "spec/spec.h"
 
@@ -117,6 +119,13 @@ int container_pids(const struct runtime *runtime, const char *id, pid_t **ret_pi
 /* What a container uses; what: CGROUP_STATS_...  One that has stopped is ERROR_STATE. */
 int container_stats(const struct runtime *runtime, const char *id, unsigned what, struct arena *arena,
 		    struct cgroup_stats *ret, struct error *e) must_check;
+/* Watches a container that runs: kinds and the rest as in cgroups/events.h, whose functions read and close it. */
+int container_watch(const struct runtime *runtime, const char *id, unsigned kinds, struct cgroup_watch **ret,
+		    struct error *e) must_check;
+
+/* What this host can enforce (cgroups/check.h). */
+int container_check(const struct runtime *runtime, struct arena *arena, struct cgroup_check **ret, size_t *ret_n,
+		    struct error *e) must_check;
 int container_pause(const struct runtime *runtime, const char *id, struct error *e) must_check;
 int container_resume(const struct runtime *runtime, const char *id, struct error *e) must_check;
 int container_update(const struct runtime *runtime, const char *id, const struct spec_resources *resources,

@@ -3,15 +3,31 @@
 
 #include "runtime/internal.h"
 
+static int open_running(struct handle *h, const struct runtime *runtime, const char *id, struct error *e)
+{
+	int r = handle_open(h, runtime, id, e);
+
+	if (r)
+		return r;
+	if (h->status == CONTAINER_STOPPED)
+		return error_refuse(e, ERROR_STATE, "container '%s' is not running", id);
+	return 0;
+}
+
 int container_stats(const struct runtime *runtime, const char *id, unsigned what, struct arena *arena,
 		    struct cgroup_stats *ret, struct error *e)
 {
 	auto_handle h = HANDLE_INIT;
-	int r = handle_open(&h, runtime, id, e);
+	int r = open_running(&h, runtime, id, e);
 
-	if (r)
-		return r;
-	if (h.status == CONTAINER_STOPPED)
-		return error_refuse(e, ERROR_STATE, "container '%s' is not running", id);
-	return cgroup_stats_read(&h.record.cgroup, what, arena, ret, e);
+	return r ? r : cgroup_stats_read(&h.record.cgroup, what, arena, ret, e);
+}
+
+int container_watch(const struct runtime *runtime, const char *id, unsigned kinds, struct cgroup_watch **ret,
+		    struct error *e)
+{
+	auto_handle h = HANDLE_INIT;
+	int r = open_running(&h, runtime, id, e);
+
+	return r ? r : cgroup_watch_open(&h.record.cgroup, kinds, 0, ret, e);
 }

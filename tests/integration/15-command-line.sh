@@ -107,6 +107,13 @@ if is_holm; then
 	) &
 	is 'events ends with the container' "$(timeout 10 "$HOLM" --root "$state" events --interval 200ms "$id" | jq -r .type | sort -u)" stats
 	wait $!
+	bundle '.linux.resources.memory.limit = 20000000' -- sh -c 'sleep 1; tail /dev/zero; sleep 1'
+	run_detached
+	is 'events tells of OOM, and ends with the last process' \
+		"$(timeout 20 "$HOLM" --root "$state" events --interval 10s "$id" | jq -c .)" "{\"type\":\"oom\",\"id\":\"$id\"}"
+	check 'and it can be deleted' holm delete "$id"
+	fact 'check: the limit of memory' "$("$HOLM" check --json)" '.[] | select(.what == "memory.limit") | .can'
+	like 'check as a table' "$("$HOLM" check)" '^LIMIT +CAN +HOW'
 	mkdir "$state/broken"
 	echo nonsense >"$state/broken/state.json"
 	try holm list -f json

@@ -38,8 +38,9 @@ static struct {
 	struct spec_unsigned shares;
 	struct spec_number pids_limit;
 	const struct cgroup_stats *stats;
-	uint64_t oom_kills;
 	int n_reads; /* of statistics, until the container has stopped */
+	const struct cgroup_event *events;
+	size_t n_events;
 } fake;
 
 #define note(...) snprintf(fake.called, sizeof(fake.called), __VA_ARGS__)
@@ -156,7 +157,51 @@ int container_stats(const struct runtime *runtime, const char *id, unsigned what
 		return error_refuse(e, ERROR_STATE, "container '%s' is not running", id);
 	fake.n_reads--;
 	*ret = *fake.stats;
-	ret->memory.oom_kills = fake.n_reads <= 2 ? fake.oom_kills : 0;
+	return 0;
+}
+
+int container_watch(const struct runtime *runtime, const char *id, unsigned kinds, struct cgroup_watch **ret,
+		    struct error *e)
+{
+	(void)runtime, (void)id, (void)kinds, (void)e;
+	*ret = (struct cgroup_watch *)&fake;
+	return 0;
+}
+
+int cgroup_watch_fd(const struct cgroup_watch *watch)
+{
+	(void)watch;
+	return -1; /* poll(2) ignores it: only time passes */
+}
+
+/* One event per round of statistics. */
+int cgroup_watch_read(struct cgroup_watch *watch, struct cgroup_event *ret, bool *ret_some, struct error *e)
+{
+	(void)watch, (void)e;
+	*ret_some = fake.n_events && fake.events->count;
+	if (*ret_some)
+		*ret = *fake.events;
+	if (fake.n_events) {
+		fake.events++;
+		fake.n_events--;
+	}
+	return 0;
+}
+
+struct cgroup_watch *cgroup_watch_close(struct cgroup_watch *watch)
+{
+	(void)watch;
+	return NULL;
+}
+
+int container_check(const struct runtime *runtime, struct arena *arena, struct cgroup_check **ret, size_t *ret_n,
+		    struct error *e)
+{
+	(void)runtime, (void)e;
+	*ret = arena_array(arena, struct cgroup_check, 2);
+	(*ret)[0] = (struct cgroup_check){"memory.limit", true, "memory.max (v2)"};
+	(*ret)[1] = (struct cgroup_check){"rdma", false, "no such controller"};
+	*ret_n = 2;
 	return 0;
 }
 
@@ -636,13 +681,37 @@ static void test_events(void **state)
 	auto_call stopped = CALL(verb_events, "--stats", "box");
 	assert_int_equal(stopped.e.kind, ERROR_STATE);
 
-	fake.n_reads = 6;
-	fake.oom_kills = 2;
+	static const struct cgroup_event events[] = {
+	    {CGROUP_EVENT_OOM_KILL, 0},
+	    {CGROUP_EVENT_OOM_KILL, 2},
+	    {CGROUP_EVENT_EMPTY, 0},
+	    {CGROUP_EVENT_EMPTY, 1},
+	};
+
+	fake.n_reads = 9;
+	fake.events = events;
+	fake.n_events = ARRAY_SIZE(events);
 	auto_call stream = CALL(verb_events, "--interval=1ms", "box");
 	assert_int_equal(stream.r, 0);
 	line = strstr(stream.output, "{\"type\":\"oom\",\"id\":\"box\"}\n{\"type\":\"oom\",\"id\":\"box\"}\n");
 	assert_non_null(line);
-	assert_int_equal(stream.output[strlen(stream.output) - 1], '\n');
+	assert_true(line > stream.output);
+	assert_int_equal(fake.n_events, 0);
+
+	fake.n_reads = 1;
+	auto_call gone = CALL(verb_events, "--interval=1ms", "box");
+	assert_int_equal(gone.r, 0);
+}
+
+static void test_check(void **state)
+{
+	(void)state;
+	auto_call table = CALL_ALONE(verb_check);
+	assert_string_equal(table.output, "LIMIT         CAN  HOW, OR WHY NOT\n"
+					  "memory.limit  yes  memory.max (v2)\n"
+					  "rdma          no   no such controller\n");
+	auto_call json = CALL(verb_check, "--json");
+	assert_non_null(strstr(json.output, "\"can\": false"));
 }
 
 static void test_checkpoint_is_refused(void **state)
@@ -709,6 +778,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_spec_refuses_to_overwrite, setup),
 	    cmocka_unit_test_setup(test_lint, setup),
 	    cmocka_unit_test_setup(test_events, setup),
+	    cmocka_unit_test_setup(test_check, setup),
 	    cmocka_unit_test_setup(test_checkpoint_is_refused, setup),
 	    cmocka_unit_test_setup(test_log, setup),
 	};
