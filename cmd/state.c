@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cmd/state.h"
 
-#include "cgroups/stats.h"
 #include "cmd/output.h"
 #include "cmd/verbs.h"
 
@@ -39,7 +38,8 @@ static void put_end(struct json_writer *json, const struct container_state *stat
 	json_close(json);
 }
 
-void state_print(struct json_writer *json, const struct container_state *state, const char *owner, const struct cgroup_end *end)
+void state_print(struct json_writer *json, const struct container_state *state, const char *owner,
+		 const struct cgroup_end *end)
 {
 	json_open_object(json, NULL);
 	json_put_string(json, "ociVersion", SPEC_VERSION);

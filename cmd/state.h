@@ -8,8 +8,6 @@
 #include "runtime/container.h"
 #include "spec/json.h"
 
-struct cgroup_end;
-
 /* end: of a stopped container, NULL: left out. */
 void state_print(struct json_writer *json, const struct container_state *state, const char *owner,
 		 const struct cgroup_end *end);

@@ -81,7 +81,6 @@ int container_state(const struct runtime *runtime, const char *id, struct arena 
 		    struct error *e) must_check;
 
 /* How a stopped container's resources looked at its end, from its cgroup, which stays until delete. */
-struct cgroup_end;
 int container_end(const struct runtime *runtime, const char *id, struct cgroup_end *ret, struct error *e) must_check;
 
 /* Calls each for every container, by name; one whose record can't be read is given with broken set instead of a

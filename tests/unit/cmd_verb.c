@@ -94,6 +94,14 @@ int container_state(const struct runtime *runtime, const char *id, struct arena 
 	return 0;
 }
 
+int container_end(const struct runtime *runtime, const char *id, struct cgroup_end *ret, struct error *e)
+{
+	(void)runtime, (void)id, (void)e;
+	*ret =
+	    (struct cgroup_end){.oom_kills = 1, .oom_own_limit = true, .memory_limit = 64 << 20, .memory_peak = 4096};
+	return 0;
+}
+
 int container_each(const struct runtime *runtime, struct arena *arena,
 		   void (*each)(const struct container_state *state, const char *id, const struct error *broken,
 				void *data),
@@ -516,7 +524,8 @@ static const struct container_state two[] = {
      .rootfs = "/c/rootfs",
      .status = CONTAINER_STOPPED,
      .created = "T",
-     .owner_uid = 4294967290u},
+     .owner_uid = 4294967290u,
+     .exit = 7},
 };
 
 static void test_state(void **state)
@@ -537,6 +546,16 @@ static void test_state(void **state)
 					 "  },\n"
 					 "  \"owner\": \"\"\n"
 					 "}");
+}
+
+static void test_state_of_a_stopped_one(void **state)
+{
+	(void)state;
+	fake.states = two + 1;
+	auto_call call = CALL(verb_state, "box");
+	assert_non_null(strstr(call.output, "\"pid\": 0,"));
+	assert_non_null(strstr(call.output, "\"end\": {\n    \"exitStatus\": 7,\n    \"why\": \""));
+	assert_non_null(strstr(call.output, "\"memoryPeak\": 4096,"));
 }
 
 static void test_list(void **state)
@@ -772,6 +791,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_exec_needs_a_command, setup),
 	    cmocka_unit_test_setup(test_update, setup),
 	    cmocka_unit_test_setup(test_state, setup),
+	    cmocka_unit_test_setup(test_state_of_a_stopped_one, setup),
 	    cmocka_unit_test_setup(test_list, setup),
 	    cmocka_unit_test_setup(test_ps, setup),
 	    cmocka_unit_test_setup(test_explain, setup),
