@@ -62,19 +62,31 @@ static const struct {
     {CGROUP_EVENT_PRESSURE_IO, "io.pressure"},
 };
 
-enum { N_COUNTERS = ARRAY_SIZE(counters), N_PRESSURES = ARRAY_SIZE(pressures) };
+enum {
+	N_COUNTERS = ARRAY_SIZE(counters),
+	N_PRESSURES = ARRAY_SIZE(pressures),
+	SILENT_INTERVAL = 1000,
+	WINDOW = 2000, /* ms; without CAP_SYS_RESOURCE the kernel takes multiples of 2 s */
+};
 
 /* What an epoll event is about. */
 enum source { SOURCE_INOTIFY, SOURCE_OOM, SOURCE_PRESSURE };
 
 struct cgroup_watch {
 	int epoll, inotify, oom;   /* oom: v1's eventfd */
-	int pressure[N_PRESSURES]; /* trigger files */
-	char *folder[N_COUNTERS];  /* NULL: not watched */
+	int pressure[N_PRESSURES]; /* trigger files: they wake us */
+	struct {
+		uint64_t total; /* us waited, at the last event or the window's start */
+		int64_t since;
+	} waited[N_PRESSURES];
+	unsigned pressure_us;
+	char *folder[N_COUNTERS]; /* NULL: not watched */
 	uint64_t last[N_COUNTERS];
 	char *alive;			   /* a folder whose absence means that all is over */
 	uint64_t pending[_CGROUP_EVENT_N]; /* not yet handed out */
 	bool gone;
+	bool silent;	/* a counter of which nobody tells is watched */
+	int64_t looked; /* when it was last looked at */
 };
 
 struct cgroup_watch *cgroup_watch_close(struct cgroup_watch *w)
@@ -98,6 +110,11 @@ int cgroup_watch_fd(const struct cgroup_watch *w)
 	return w->epoll;
 }
 
+int cgroup_watch_timeout(const struct cgroup_watch *w)
+{
+	return w->silent && !w->gone ? SILENT_INTERVAL : -1;
+}
+
 static int add_source(struct cgroup_watch *w, int fd, uint32_t events, enum source source, size_t index)
 {
 	struct epoll_event event = {.events = events, .data.u64 = (uint64_t)source << 32 | index};
@@ -115,6 +132,7 @@ static int watch_counter(struct cgroup_watch *w, size_t i, const char *folder)
 		return -ENOMEM;
 	if (inotify_add_watch(w->inotify, path, IN_MODIFY | IN_DELETE_SELF) < 0)
 		return errno == ENOENT ? 0 : -errno;
+	w->silent |= counters[i].kind == CGROUP_EVENT_PIDS_MAX && counters[i].dialect == CGROUP_V1;
 	w->folder[i] = strdup(folder);
 	return w->folder[i] ? 0 : -ENOMEM;
 }
@@ -140,8 +158,21 @@ static int watch_oom_v1(struct cgroup_watch *w, const char *folder)
 	return r < 0 ? r : add_source(w, w->oom, EPOLLIN, SOURCE_OOM, 0);
 }
 
-/* Not more than one event a window, and without CAP_SYS_RESOURCE the window is a multiple of 2 s. */
-static int watch_pressure(struct cgroup_watch *w, size_t i, const char *folder, unsigned us)
+static uint64_t read_waited(struct cgroup_watch *w, size_t i)
+{
+	char text[256];
+	ssize_t n = pread(w->pressure[i], text, sizeof(text) - 1, 0);
+	uint64_t total = 0;
+
+	text[n > 0 ? n : 0] = 0;
+	return cgroup_text_find(text, "total", &total) ? total : 0; /* the first line: some */
+}
+
+/*
+ * The trigger's own word can't be relied on: whoever polls our epoll descriptor makes the kernel ask the trigger, which
+ * forgets its event by being asked.  So it only wakes, and what happened is computed from the total.
+ */
+static int watch_pressure(struct cgroup_watch *w, size_t i, const char *folder)
 {
 	auto_free char *path = NULL;
 	auto_fd fd = -1;
@@ -153,11 +184,29 @@ static int watch_pressure(struct cgroup_watch *w, size_t i, const char *folder, 
 	fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return 0; /* PSI is off */
-	n = snprintf(text, sizeof(text), "some %u 2000000", 2 * us);
+	n = snprintf(text, sizeof(text), "some %u %u", w->pressure_us * (WINDOW / 1000), WINDOW * 1000);
 	if (write(fd, text, n + 1) < 0)
 		return errno == EOPNOTSUPP || errno == EINVAL || errno == EPERM ? 0 : -errno;
 	w->pressure[i] = take_fd(&fd);
+	w->waited[i].total = read_waited(w, i);
+	w->waited[i].since = cgroup_clock();
 	return add_source(w, w->pressure[i], EPOLLPRI, SOURCE_PRESSURE, i);
+}
+
+static void read_pressure(struct cgroup_watch *w, size_t i)
+{
+	int64_t now = cgroup_clock();
+	uint64_t total;
+
+	if (w->pressure[i] < 0)
+		return;
+	total = read_waited(w, i);
+	if (total - w->waited[i].total >= (uint64_t)w->pressure_us * (WINDOW / 1000))
+		w->pending[pressures[i].kind] = 1;
+	else if (now - w->waited[i].since < WINDOW)
+		return;
+	w->waited[i].total = total;
+	w->waited[i].since = now;
 }
 
 static int open_all(struct cgroup_watch *w, const struct cgroup *cgroup, unsigned kinds, unsigned pressure_us)
@@ -184,7 +233,7 @@ static int open_all(struct cgroup_watch *w, const struct cgroup *cgroup, unsigne
 		r = watch_oom_v1(w, memory);
 	for (size_t i = 0; !r && v2 && pressure_us && i < N_PRESSURES; i++)
 		if (kinds & (1u << pressures[i].kind))
-			r = watch_pressure(w, i, v2, pressure_us);
+			r = watch_pressure(w, i, v2);
 	return r;
 }
 
@@ -202,6 +251,7 @@ int cgroup_watch_open(const struct cgroup *cgroup, unsigned kinds, unsigned pres
 				    pressure_us);
 	}
 	w->epoll = w->inotify = w->oom = -1;
+	w->pressure_us = pressure_us;
 	for (size_t i = 0; i < N_PRESSURES; i++)
 		w->pressure[i] = -1;
 	r = open_all(w, cgroup, kinds, pressure_us);
@@ -261,8 +311,6 @@ static void read_source(struct cgroup_watch *w, const struct epoll_event *event)
 		if (event->events & EPOLLERR) { /* the cgroup is gone */
 			epoll_ctl(w->epoll, EPOLL_CTL_DEL, w->pressure[index], NULL);
 			w->pressure[index] = fd_close(w->pressure[index]);
-		} else {
-			w->pending[pressures[index].kind] = 1;
 		}
 		break;
 	}
@@ -282,6 +330,8 @@ static bool take_pending(struct cgroup_watch *w, struct cgroup_event *ret)
 int cgroup_watch_read(struct cgroup_watch *w, struct cgroup_event *ret, bool *ret_some, struct error *e)
 {
 	struct epoll_event events[8];
+	int64_t time;
+	bool look;
 	int n;
 
 	if (take_pending(w, ret)) {
@@ -293,9 +343,15 @@ int cgroup_watch_read(struct cgroup_watch *w, struct cgroup_event *ret, bool *re
 		return error_system(e, errno, "watch the cgroup '%s'", w->alive);
 	for (int i = 0; i < n; i++)
 		read_source(w, &events[i]);
-	for (size_t i = 0; n > 0 && i < N_COUNTERS; i++)
+	time = w->silent ? cgroup_clock() : 0;
+	look = n > 0 || (w->silent && time - w->looked >= SILENT_INTERVAL);
+	if (look)
+		w->looked = time;
+	for (size_t i = 0; look && i < N_COUNTERS; i++)
 		read_counter(w, i);
-	if (n > 0 && !w->gone && access(w->alive, F_OK) < 0) {
+	for (size_t i = 0; i < N_PRESSURES; i++)
+		read_pressure(w, i);
+	if (look && !w->gone && access(w->alive, F_OK) < 0) {
 		w->gone = true;
 		w->pending[CGROUP_EVENT_GONE] = 1;
 	}

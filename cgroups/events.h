@@ -50,6 +50,12 @@ struct cgroup_watch *cgroup_watch_close(struct cgroup_watch *watch); /* returns 
 /* Readable when something may have happened. */
 int cgroup_watch_fd(const struct cgroup_watch *watch);
 
+/*
+ * After how many milliseconds to read again although the descriptor is silent; -1: never.  (Kernels count refused forks on v1
+ * without telling anybody.)
+ */
+int cgroup_watch_timeout(const struct cgroup_watch *watch);
+
 /* The next event; *ret_some false: none for now. */
 int cgroup_watch_read(struct cgroup_watch *watch, struct cgroup_event *ret, bool *ret_some, struct error *e) must_check;
 
