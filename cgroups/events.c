@@ -79,12 +79,13 @@ struct cgroup_watch {
 		uint64_t total; /* us waited, at the last event or the window's start */
 		int64_t since;
 	} waited[N_PRESSURES];
-	unsigned pressure_us;
+	unsigned pressure_us, kinds;
 	char *folder[N_COUNTERS]; /* NULL: not watched */
 	uint64_t last[N_COUNTERS];
 	char *alive;			   /* a folder whose absence means that all is over */
 	uint64_t pending[_CGROUP_EVENT_N]; /* not yet handed out */
 	bool gone;
+	bool empty;	/* no process is left: the folder may go any time, of which the kernel does not always tell */
 	bool silent;	/* a counter of which nobody tells is watched */
 	int64_t looked; /* when it was last looked at */
 };
@@ -112,7 +113,7 @@ int cgroup_watch_fd(const struct cgroup_watch *w)
 
 int cgroup_watch_timeout(const struct cgroup_watch *w)
 {
-	return w->silent && !w->gone ? SILENT_INTERVAL : -1;
+	return (w->silent || w->empty) && !w->gone ? SILENT_INTERVAL : -1;
 }
 
 static int add_source(struct cgroup_watch *w, int fd, uint32_t events, enum source source, size_t index)
@@ -132,6 +133,8 @@ static int watch_counter(struct cgroup_watch *w, size_t i, const char *folder)
 		return -ENOMEM;
 	if (inotify_add_watch(w->inotify, path, IN_MODIFY | IN_DELETE_SELF) < 0)
 		return errno == ENOENT ? 0 : -errno;
+	if (counters[i].kind == CGROUP_EVENT_EMPTY)
+		w->empty = !w->last[i];
 	w->silent |= counters[i].kind == CGROUP_EVENT_PIDS_MAX && counters[i].dialect == CGROUP_V1;
 	w->folder[i] = strdup(folder);
 	return w->folder[i] ? 0 : -ENOMEM;
@@ -219,6 +222,7 @@ static int open_all(struct cgroup_watch *w, const struct cgroup *cgroup, unsigne
 	w->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (!w->alive || w->epoll < 0 || w->inotify < 0)
 		return -errno;
+	w->silent = !v2;
 	r = add_source(w, w->inotify, EPOLLIN, SOURCE_INOTIFY, 0);
 	if (!r && inotify_add_watch(w->inotify, w->alive, IN_DELETE_SELF) < 0)
 		r = -errno;
@@ -226,7 +230,8 @@ static int open_all(struct cgroup_watch *w, const struct cgroup *cgroup, unsigne
 		const char *v1 = cgroup_find_v1(cgroup, counters[i].controller);
 		const char *folder = counters[i].dialect == CGROUP_V1 ? v1 : v1 ? NULL : v2;
 
-		if (folder && kinds & (1u << counters[i].kind))
+		/* Emptiness always: then the folder's end is to be looked for. */
+		if (folder && (kinds | 1u << CGROUP_EVENT_EMPTY) & (1u << counters[i].kind))
 			r = watch_counter(w, i, folder);
 	}
 	if (!r && memory && kinds & (1u << CGROUP_EVENT_OOM | 1u << CGROUP_EVENT_OOM_KILL))
@@ -252,6 +257,7 @@ int cgroup_watch_open(const struct cgroup *cgroup, unsigned kinds, unsigned pres
 	}
 	w->epoll = w->inotify = w->oom = -1;
 	w->pressure_us = pressure_us;
+	w->kinds = kinds;
 	for (size_t i = 0; i < N_PRESSURES; i++)
 		w->pressure[i] = -1;
 	r = open_all(w, cgroup, kinds, pressure_us);
@@ -272,10 +278,12 @@ static void read_counter(struct cgroup_watch *w, size_t i)
 
 	if (!w->folder[i] || cgroup_file_read_key(w->folder[i], counters[i].file, counters[i].key, &now) < 0)
 		return;
-	if (counters[i].kind == CGROUP_EVENT_EMPTY) /* a state, not a counter */
-		w->pending[CGROUP_EVENT_EMPTY] |= w->last[i] && !now;
-	else if (now > w->last[i])
+	if (counters[i].kind == CGROUP_EVENT_EMPTY) { /* a state, not a counter */
+		w->empty = !now;
+		w->pending[CGROUP_EVENT_EMPTY] |= w->kinds & (1u << CGROUP_EVENT_EMPTY) && w->last[i] && !now;
+	} else if (now > w->last[i]) {
 		w->pending[counters[i].kind] += now - w->last[i];
+	}
 	w->last[i] = now;
 }
 
@@ -343,8 +351,8 @@ int cgroup_watch_read(struct cgroup_watch *w, struct cgroup_event *ret, bool *re
 		return error_system(e, errno, "watch the cgroup '%s'", w->alive);
 	for (int i = 0; i < n; i++)
 		read_source(w, &events[i]);
-	time = w->silent ? cgroup_clock() : 0;
-	look = n > 0 || (w->silent && time - w->looked >= SILENT_INTERVAL);
+	time = w->silent || w->empty ? cgroup_clock() : 0;
+	look = n > 0 || ((w->silent || w->empty) && time - w->looked >= SILENT_INTERVAL);
 	if (look)
 		w->looked = time;
 	for (size_t i = 0; look && i < N_COUNTERS; i++)
