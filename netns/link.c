@@ -4,8 +4,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_addr.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <linux/veth.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +20,18 @@
 static void copy_string(char *to, size_t size, const struct nlattr *attribute)
 {
 	snprintf(to, size, "%.*s", (int)mnl_attr_get_payload_len(attribute), mnl_attr_get_str(attribute));
+}
+
+static void read_statistics(struct link_facts *link, const struct nlattr *attribute)
+{
+	struct rtnl_link_stats64 statistics = {0};
+	size_t size = mnl_attr_get_payload_len(attribute);
+
+	memcpy(&statistics, mnl_attr_get_payload(attribute), size < sizeof(statistics) ? size : sizeof(statistics));
+	link->rx_bytes = statistics.rx_bytes;
+	link->rx_packets = statistics.rx_packets;
+	link->tx_bytes = statistics.tx_bytes;
+	link->tx_packets = statistics.tx_packets;
 }
 
 static int read_link(const struct nlmsghdr *message, void *data, struct error *e)
@@ -45,6 +60,9 @@ static int read_link(const struct nlmsghdr *message, void *data, struct error *e
 		case IFLA_ADDRESS:
 			if (mnl_attr_get_payload_len(attribute) == sizeof(link->mac))
 				memcpy(link->mac, mnl_attr_get_payload(attribute), sizeof(link->mac));
+			break;
+		case IFLA_STATS64:
+			read_statistics(link, attribute);
 			break;
 		case IFLA_LINKINFO:
 			mnl_attr_for_each_nested(nested, attribute) if (mnl_attr_get_type(nested) == IFLA_INFO_KIND)
@@ -79,12 +97,6 @@ int link_exists(struct netlink *netlink, const char *name, bool *ret, struct err
 	return r == -ENODEV ? 0 : r;
 }
 
-struct address_list {
-	int index;
-	struct link_address *addresses;
-	size_t n;
-};
-
 static void copy_address(uint8_t to[16], const struct nlattr *attribute)
 {
 	size_t size = mnl_attr_get_payload_len(attribute);
@@ -92,23 +104,12 @@ static void copy_address(uint8_t to[16], const struct nlattr *attribute)
 	memcpy(to, mnl_attr_get_payload(attribute), size < 16 ? size : 16);
 }
 
-static int read_address(const struct nlmsghdr *message, void *data, struct error *e)
+static void parse_address(const struct nlmsghdr *message, const struct ifaddrmsg *header, struct link_address *ret)
 {
-	const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
-	struct address_list *list = data;
 	const struct nlattr *attribute;
-	struct link_address *more, *address;
 	bool has_local = false;
 
-	if (message->nlmsg_type != RTM_NEWADDR || (int)header->ifa_index != list->index ||
-	    (header->ifa_family != AF_INET && header->ifa_family != AF_INET6))
-		return 0;
-	more = realloc(list->addresses, (list->n + 1) * sizeof(*more));
-	if (!more)
-		return error_system(e, ENOMEM, "list addresses");
-	list->addresses = more;
-	address = &more[list->n++];
-	*address = (struct link_address){
+	*ret = (struct link_address){
 	    .family = header->ifa_family,
 	    .prefix = header->ifa_prefixlen,
 	    .scope = header->ifa_scope,
@@ -119,37 +120,88 @@ static int read_address(const struct nlmsghdr *message, void *data, struct error
 	{
 		switch (mnl_attr_get_type(attribute)) {
 		case IFA_FLAGS:
-			address->flags = mnl_attr_get_u32(attribute);
+			ret->flags = mnl_attr_get_u32(attribute);
 			break;
 		case IFA_LOCAL:
 			has_local = true;
-			copy_address(address->bytes, attribute);
+			copy_address(ret->bytes, attribute);
 			break;
 		case IFA_ADDRESS:
-			copy_address(address->peer, attribute);
+			copy_address(ret->peer, attribute);
 			break;
 		case IFA_BROADCAST:
-			address->has_broadcast = true;
-			copy_address(address->broadcast, attribute);
+			ret->has_broadcast = true;
+			copy_address(ret->broadcast, attribute);
 			break;
 		}
 	}
 	if (!has_local)
-		memcpy(address->bytes, address->peer, sizeof(address->bytes));
-	address->has_peer = memcmp(address->bytes, address->peer, sizeof(address->bytes)) != 0;
+		memcpy(ret->bytes, ret->peer, sizeof(ret->bytes));
+	ret->has_peer = memcmp(ret->bytes, ret->peer, sizeof(ret->bytes)) != 0;
+}
+
+struct address_walk {
+	int (*each)(int index, const struct link_address *address, void *data, struct error *e);
+	void *data;
+};
+
+static int read_address(const struct nlmsghdr *message, void *data, struct error *e)
+{
+	const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
+	const struct address_walk *walk = data;
+	struct link_address address;
+
+	if (message->nlmsg_type != RTM_NEWADDR || (header->ifa_family != AF_INET && header->ifa_family != AF_INET6))
+		return 0;
+	parse_address(message, header, &address);
+	return walk->each(header->ifa_index, &address, walk->data, e);
+}
+
+static int dump_addresses(struct netlink *netlink, int index, struct address_walk *walk, struct error *e)
+{
+	struct ifaddrmsg *header;
+
+	netlink_add(netlink, RTM_GETADDR, NLM_F_DUMP, sizeof(*header), (void **)&header, "list the addresses of links");
+	header->ifa_index = index;
+	return netlink_query(netlink, read_address, walk, e);
+}
+
+int link_each_address(struct netlink *netlink,
+		      int (*each)(int index, const struct link_address *address, void *data, struct error *e),
+		      void *data, struct error *e)
+{
+	struct address_walk walk = {each, data};
+
+	return dump_addresses(netlink, 0, &walk, e);
+}
+
+struct address_list {
+	int index;
+	struct link_address *addresses;
+	size_t n;
+};
+
+static int collect_address(int index, const struct link_address *address, void *data, struct error *e)
+{
+	struct address_list *list = data;
+	struct link_address *more;
+
+	if (index != list->index)
+		return 0;
+	more = realloc(list->addresses, (list->n + 1) * sizeof(*more));
+	if (!more)
+		return error_system(e, ENOMEM, "list addresses");
+	list->addresses = more;
+	more[list->n++] = *address;
 	return 0;
 }
 
 int link_addresses(struct netlink *netlink, int index, struct link_address **ret, size_t *ret_n, struct error *e)
 {
 	struct address_list list = {.index = index};
-	struct ifaddrmsg *header;
-	int r;
+	struct address_walk walk = {collect_address, &list};
+	int r = dump_addresses(netlink, index, &walk, e);
 
-	netlink_add(netlink, RTM_GETADDR, NLM_F_DUMP, sizeof(*header), (void **)&header,
-		    "list the addresses of link %d", index);
-	header->ifa_index = index;
-	r = netlink_query(netlink, read_address, &list, e);
 	if (r) {
 		free(list.addresses);
 		return r;
@@ -157,6 +209,152 @@ int link_addresses(struct netlink *netlink, int index, struct link_address **ret
 	*ret = list.addresses;
 	*ret_n = list.n;
 	return 0;
+}
+
+struct route_walk {
+	int (*each)(const struct link_route *route, void *data, struct error *e);
+	void *data;
+};
+
+static int read_route(const struct nlmsghdr *message, void *data, struct error *e)
+{
+	const struct rtmsg *header = mnl_nlmsg_get_payload(message);
+	struct link_route route = {.to = {.family = header->rtm_family, .prefix = header->rtm_dst_len}};
+	const struct route_walk *walk = data;
+	const struct nlattr *attribute;
+
+	if (message->nlmsg_type != RTM_NEWROUTE || header->rtm_type != RTN_UNICAST)
+		return 0;
+	mnl_attr_for_each(attribute, message, sizeof(*header))
+	{
+		switch (mnl_attr_get_type(attribute)) {
+		case RTA_DST:
+			copy_address(route.to.bytes, attribute);
+			break;
+		case RTA_OIF:
+			route.index = mnl_attr_get_u32(attribute);
+			break;
+		}
+	}
+	return walk->each(&route, walk->data, e);
+}
+
+int link_each_route(struct netlink *netlink, int (*each)(const struct link_route *route, void *data, struct error *e),
+		    void *data, struct error *e)
+{
+	static const uint8_t families[] = {AF_INET, AF_INET6};
+	struct route_walk walk = {each, data};
+	int r = 0;
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(families); i++) {
+		struct rtmsg *header;
+
+		netlink_add(netlink, RTM_GETROUTE, NLM_F_DUMP, sizeof(*header), (void **)&header, "list routes");
+		header->rtm_family = families[i];
+		r = netlink_query(netlink, read_route, &walk, e);
+		if (r == -EAFNOSUPPORT || r == -EOPNOTSUPP) /* a host without IPv6 */
+			r = 0;
+	}
+	return r;
+}
+
+/* ---- making ---- */
+
+static struct nlmsghdr *add_link(struct netlink *netlink, const char *kind, const char *name)
+{
+	struct nlmsghdr *message = netlink_add(netlink, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL,
+					       sizeof(struct ifinfomsg), NULL, "create the %s '%s'", kind, name);
+
+	mnl_attr_put_strz(message, IFLA_IFNAME, name);
+	return message;
+}
+
+void link_create_bridge(struct netlink *netlink, const char *name, const uint8_t mac[6], uint32_t mtu)
+{
+	struct nlmsghdr *message = add_link(netlink, "bridge", name);
+	struct nlattr *info, *data;
+
+	mnl_attr_put(message, IFLA_ADDRESS, 6, mac);
+	mnl_attr_put_u32(message, IFLA_MTU, mtu);
+	info = mnl_attr_nest_start(message, IFLA_LINKINFO);
+	mnl_attr_put_strz(message, IFLA_INFO_KIND, "bridge");
+	data = mnl_attr_nest_start(message, IFLA_INFO_DATA);
+	mnl_attr_put_u32(message, IFLA_BR_FORWARD_DELAY, 0); /* ports forward at once */
+	mnl_attr_put_u32(message, IFLA_BR_STP_STATE, 0);
+	mnl_attr_put_u8(message, IFLA_BR_MCAST_SNOOPING, 0);
+	mnl_attr_nest_end(message, data);
+	mnl_attr_nest_end(message, info);
+}
+
+void link_create_veth(struct netlink *netlink, const char *name, int master, const struct link_inside *inside)
+{
+	struct nlmsghdr *message = add_link(netlink, "veth", name);
+	struct nlattr *info, *data, *peer;
+
+	mnl_attr_put_u32(message, IFLA_MTU, inside->mtu);
+	if (master)
+		mnl_attr_put_u32(message, IFLA_MASTER, master);
+	info = mnl_attr_nest_start(message, IFLA_LINKINFO);
+	mnl_attr_put_strz(message, IFLA_INFO_KIND, "veth");
+	data = mnl_attr_nest_start(message, IFLA_INFO_DATA);
+	peer = mnl_attr_nest_start(message, VETH_INFO_PEER);
+	mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(message, IFLA_IFNAME, inside->name);
+	mnl_attr_put(message, IFLA_ADDRESS, 6, inside->mac);
+	mnl_attr_put_u32(message, IFLA_MTU, inside->mtu);
+	mnl_attr_put_u32(message, IFLA_NET_NS_FD, inside->netns_fd);
+	mnl_attr_nest_end(message, peer);
+	mnl_attr_nest_end(message, data);
+	mnl_attr_nest_end(message, info);
+}
+
+void link_create_child(struct netlink *netlink, bool macvlan, bool isolated, int parent,
+		       const struct link_inside *inside)
+{
+	const char *kind = macvlan ? "macvlan" : "ipvlan";
+	struct nlmsghdr *message = add_link(netlink, kind, inside->name);
+	struct nlattr *info, *data;
+
+	mnl_attr_put_u32(message, IFLA_LINK, parent);
+	mnl_attr_put_u32(message, IFLA_NET_NS_FD, inside->netns_fd);
+	if (inside->mtu)
+		mnl_attr_put_u32(message, IFLA_MTU, inside->mtu);
+	if (inside->mac)
+		mnl_attr_put(message, IFLA_ADDRESS, 6, inside->mac);
+	info = mnl_attr_nest_start(message, IFLA_LINKINFO);
+	mnl_attr_put_strz(message, IFLA_INFO_KIND, kind);
+	data = mnl_attr_nest_start(message, IFLA_INFO_DATA);
+	if (macvlan) {
+		mnl_attr_put_u32(message, IFLA_MACVLAN_MODE, isolated ? MACVLAN_MODE_PRIVATE : MACVLAN_MODE_BRIDGE);
+	} else {
+		mnl_attr_put_u16(message, IFLA_IPVLAN_MODE, IPVLAN_MODE_L2);
+		mnl_attr_put_u16(message, IFLA_IPVLAN_FLAGS, isolated ? IPVLAN_F_PRIVATE : 0);
+	}
+	mnl_attr_nest_end(message, data);
+	mnl_attr_nest_end(message, info);
+}
+
+void link_create_vlan(struct netlink *netlink, const char *name, int parent, uint16_t id)
+{
+	struct nlmsghdr *message = add_link(netlink, "vlan", name);
+	struct nlattr *info, *data;
+
+	mnl_attr_put_u32(message, IFLA_LINK, parent);
+	info = mnl_attr_nest_start(message, IFLA_LINKINFO);
+	mnl_attr_put_strz(message, IFLA_INFO_KIND, "vlan");
+	data = mnl_attr_nest_start(message, IFLA_INFO_DATA);
+	mnl_attr_put_u16(message, IFLA_VLAN_ID, id);
+	mnl_attr_nest_end(message, data);
+	mnl_attr_nest_end(message, info);
+}
+
+void link_create_ifb(struct netlink *netlink, const char *name)
+{
+	struct nlmsghdr *message = add_link(netlink, "ifb", name);
+	struct nlattr *info = mnl_attr_nest_start(message, IFLA_LINKINFO);
+
+	mnl_attr_put_strz(message, IFLA_INFO_KIND, "ifb");
+	mnl_attr_nest_end(message, info);
 }
 
 /* ---- changing ---- */
@@ -201,4 +399,121 @@ void link_move(struct netlink *netlink, int index, const char *name, int netns_f
 	mnl_attr_put_u32(message, IFLA_NET_NS_FD, netns_fd);
 	mnl_attr_put_u32(message, IFLA_NEW_IFINDEX, new_index);
 	mnl_attr_put_strz(message, IFLA_IFNAME, new_name);
+}
+
+static void put_port_flag(struct nlmsghdr *message, uint16_t flag)
+{
+	struct nlattr *info = mnl_attr_nest_start(message, IFLA_LINKINFO), *data;
+
+	mnl_attr_put_strz(message, IFLA_INFO_SLAVE_KIND, "bridge");
+	data = mnl_attr_nest_start(message, IFLA_INFO_SLAVE_DATA);
+	mnl_attr_put_u8(message, flag, 1);
+	mnl_attr_nest_end(message, data);
+	mnl_attr_nest_end(message, info);
+}
+
+void link_configure_port(struct netlink *netlink, int index, const char *name, const char *alias, bool isolated)
+{
+	struct ifinfomsg *header;
+	struct nlmsghdr *message = netlink_add(netlink, RTM_NEWLINK, 0, sizeof(*header), (void **)&header,
+					       "configure the interface '%s'", name);
+	struct nlattr *nest, *inner;
+
+	header->ifi_index = index;
+	header->ifi_flags = header->ifi_change = IFF_UP;
+	mnl_attr_put_strz(message, IFLA_IFALIAS, alias);
+	nest = mnl_attr_nest_start(message, IFLA_AF_SPEC);
+	inner = mnl_attr_nest_start(message, AF_INET6);
+	mnl_attr_put_u8(message, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	mnl_attr_nest_end(message, inner);
+	mnl_attr_nest_end(message, nest);
+	if (isolated)
+		put_port_flag(message, IFLA_BRPORT_ISOLATED);
+}
+
+void link_set_hairpin(struct netlink *netlink, int index, const char *name)
+{
+	struct ifinfomsg *header;
+	struct nlmsghdr *message = netlink_add(netlink, RTM_NEWLINK, 0, sizeof(*header), (void **)&header,
+					       "configure the interface '%s'", name);
+
+	header->ifi_index = index;
+	put_port_flag(message, IFLA_BRPORT_MODE);
+}
+
+void link_set_master(struct netlink *netlink, int index, const char *name, int master)
+{
+	struct ifinfomsg *header;
+	struct nlmsghdr *message = netlink_add(netlink, RTM_NEWLINK, 0, sizeof(*header), (void **)&header,
+					       "put the interface '%s' under its master", name);
+
+	header->ifi_index = index;
+	mnl_attr_put_u32(message, IFLA_MASTER, master);
+}
+
+void link_delete(struct netlink *netlink, const char *name)
+{
+	struct nlmsghdr *message =
+	    netlink_add(netlink, RTM_DELLINK, 0, sizeof(struct ifinfomsg), NULL, "delete the interface '%s'", name);
+
+	mnl_attr_put_strz(message, IFLA_IFNAME, name);
+	netlink_may_miss(netlink);
+}
+
+void link_add_route(struct netlink *netlink, int index, const struct net_address *to, const struct net_address *via,
+		    uint32_t metric)
+{
+	size_t size = address_size(via->family);
+	char text[INET6_ADDRSTRLEN] = "";
+	struct nlmsghdr *message;
+	struct rtmsg *header;
+
+	inet_ntop(via->family, via->bytes, text, sizeof(text));
+	message = netlink_add(netlink, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, sizeof(*header), (void **)&header,
+			      "add a route by way of %s", text);
+	header->rtm_family = via->family;
+	header->rtm_dst_len = to->family ? to->prefix : 0;
+	header->rtm_table = RT_TABLE_MAIN;
+	header->rtm_protocol = RTPROT_STATIC;
+	header->rtm_scope = RT_SCOPE_UNIVERSE;
+	header->rtm_type = RTN_UNICAST;
+	if (to->family && to->prefix)
+		mnl_attr_put(message, RTA_DST, size, to->bytes);
+	mnl_attr_put(message, RTA_GATEWAY, size, via->bytes);
+	mnl_attr_put_u32(message, RTA_OIF, index);
+	if (metric)
+		mnl_attr_put_u32(message, RTA_PRIORITY, metric);
+}
+
+static struct nlmsghdr *add_neighbour(struct netlink *netlink, uint16_t type, uint16_t flags, int index,
+				      const struct net_address *address, struct ndmsg **ret_header)
+{
+	char text[INET6_ADDRSTRLEN] = "";
+	struct nlmsghdr *message;
+
+	inet_ntop(address->family, address->bytes, text, sizeof(text));
+	message =
+	    netlink_add(netlink, type, flags, sizeof(**ret_header), (void **)ret_header, "note the neighbour %s", text);
+	(*ret_header)->ndm_family = address->family;
+	(*ret_header)->ndm_ifindex = index;
+	mnl_attr_put(message, NDA_DST, address_size(address->family), address->bytes);
+	return message;
+}
+
+void link_set_neighbour(struct netlink *netlink, int index, const struct net_address *address, const uint8_t mac[6])
+{
+	struct ndmsg *header;
+	struct nlmsghdr *message =
+	    add_neighbour(netlink, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, index, address, &header);
+
+	header->ndm_state = NUD_PERMANENT;
+	mnl_attr_put(message, NDA_LLADDR, 6, mac);
+}
+
+void link_delete_neighbour(struct netlink *netlink, int index, const struct net_address *address)
+{
+	struct ndmsg *header;
+
+	add_neighbour(netlink, RTM_DELNEIGH, 0, index, address, &header);
+	netlink_may_miss(netlink);
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "netns/netlink.h"
+#include "netns/types.h"
 
 struct link_facts {
 	int index, master;
@@ -20,6 +21,7 @@ struct link_facts {
 	char name[IFNAMSIZ];
 	char kind[16];	 /* "veth", "bridge", ...; "" for hardware */
 	char alias[256]; /* "" if none */
+	uint64_t rx_bytes, rx_packets, tx_bytes, tx_packets;
 };
 
 /* The link called name, or -ENODEV (ERROR_NOT_FOUND, "interface 'x' does not exist"). */
@@ -39,7 +41,55 @@ struct link_address {
 int link_addresses(struct netlink *netlink, int index, struct link_address **ret, size_t *ret_n,
 		   struct error *e) must_check;
 
+/* Calls each() for the addresses of all links / the unicast routes of all tables. */
+struct link_route {
+	struct net_address to; /* prefix 0: the default route */
+	int index;	       /* 0: none, or several */
+};
+
+int link_each_address(struct netlink *netlink,
+		      int (*each)(int index, const struct link_address *address, void *data, struct error *e),
+		      void *data, struct error *e) must_check;
+int link_each_route(struct netlink *netlink, int (*each)(const struct link_route *route, void *data, struct error *e),
+		    void *data, struct error *e) must_check;
+
+/* ---- making links; each fails with EEXIST when the name is taken ---- */
+
+/* A bridge without spanning tree and without multicast snooping; it does not take its MAC from its ports. */
+void link_create_bridge(struct netlink *netlink, const char *name, const uint8_t mac[6], uint32_t mtu);
+
+struct link_inside {
+	int netns_fd;
+	const char *name;   /* there */
+	const uint8_t *mac; /* NULL: the parent's (ipvlan) */
+	uint32_t mtu;
+};
+
+/* A veth pair: name here, as a port of master; its peer is born in the namespace. */
+void link_create_veth(struct netlink *netlink, const char *name, int master, const struct link_inside *inside);
+
+/* A macvlan (bridge or private mode) or ipvlan (layer 2) of link parent, born in the namespace. */
+void link_create_child(struct netlink *netlink, bool macvlan, bool isolated, int parent,
+		       const struct link_inside *inside);
+void link_create_vlan(struct netlink *netlink, const char *name, int parent, uint16_t id);
+void link_create_ifb(struct netlink *netlink, const char *name);
+
+/* ---- changing ---- */
+
+/* A bridge's port on the host's side: alias, no addresses of its own, up; isolated: no traffic to other such ports. */
+void link_configure_port(struct netlink *netlink, int index, const char *name, const char *alias, bool isolated);
+/* Frames may leave a bridge by the port they came from. */
+void link_set_hairpin(struct netlink *netlink, int index, const char *name);
+void link_set_master(struct netlink *netlink, int index, const char *name, int master);
+void link_delete(struct netlink *netlink, const char *name); /* a missing one is no error */
+
 void link_add_address(struct netlink *netlink, int index, const struct link_address *address, const char *link_name);
+void link_add_route(struct netlink *netlink, int index, const struct net_address *to, const struct net_address *via,
+		    uint32_t metric);
+
+/* A neighbour whose MAC is known and does not change. */
+void link_set_neighbour(struct netlink *netlink, int index, const struct net_address *address, const uint8_t mac[6]);
+void link_delete_neighbour(struct netlink *netlink, int index, const struct net_address *address);
 void link_set_up(struct netlink *netlink, int index, const char *name);
 
 /* Into namespace netns_fd under a name (a template with %d is the kernel's to fill in) and an index (-EBUSY if taken).

@@ -12,8 +12,9 @@
 #include <sys/socket.h>
 
 #include "base/fd.h"
+#include "base/str.h"
 
-enum { MESSAGE_ROOM = 20 * 1024, REPLY_ROOM = 32 * 1024 };
+enum { MESSAGE_ROOM = 20 * 1024, REPLY_ROOM = 32 * 1024, NOTES_STEP = 32 };
 
 /* A socket is of the namespace that its maker was in; so go there, make it, come back. */
 static int make_socket(int protocol, int netns_fd, struct error *e)
@@ -40,7 +41,7 @@ static int make_socket(int protocol, int netns_fd, struct error *e)
 
 int netlink_open(struct netlink *netlink, int protocol, int netns_fd, struct error *e)
 {
-	int fd = make_socket(protocol, netns_fd, e), one = 1, bytes = 1024 * 1024;
+	int fd = make_socket(protocol, netns_fd, e), one = 1, bytes = 4 * 1024 * 1024;
 	struct timeval patience = {.tv_sec =
 				       20}; /* the kernel answers at once; an answer that got lost must not hang us */
 
@@ -62,14 +63,25 @@ int netlink_open(struct netlink *netlink, int protocol, int netns_fd, struct err
 void netlink_close(struct netlink *netlink)
 {
 	netlink->fd = fd_close(netlink->fd);
-	free(netlink->buffer);
-	netlink->buffer = NULL;
+	free(take_ptr(&netlink->buffer));
+	free(take_ptr(&netlink->messages));
 	netlink->size = netlink->room = netlink->n = 0;
+}
+
+static void *grow(void *data, size_t size)
+{
+	data = realloc(data, size);
+	if (!data) {
+		fprintf(stderr, "holm-net: out of memory\n");
+		abort();
+	}
+	return data;
 }
 
 struct nlmsghdr *netlink_add(struct netlink *netlink, uint16_t type, uint16_t flags, size_t header_size,
 			     void **ret_header, const char *what, ...)
 {
+	struct netlink_note *note;
 	struct nlmsghdr *message;
 	va_list args;
 
@@ -79,16 +91,11 @@ struct nlmsghdr *netlink_add(struct netlink *netlink, uint16_t type, uint16_t fl
 		netlink->size += MNL_ALIGN(message->nlmsg_len);
 	}
 	if (netlink->room - netlink->size < MESSAGE_ROOM) {
-		size_t room = (netlink->room ? netlink->room : MESSAGE_ROOM) * 2;
-		char *more = realloc(netlink->buffer, room);
-
-		if (!more || netlink->n == NETLINK_BATCH_MAX) {
-			fprintf(stderr, "holm-net: no room for a netlink message\n");
-			abort();
-		}
-		netlink->buffer = more;
-		netlink->room = room;
+		netlink->room = (netlink->room ? netlink->room : MESSAGE_ROOM) * 2;
+		netlink->buffer = grow(netlink->buffer, netlink->room);
 	}
+	if (netlink->n % NOTES_STEP == 0)
+		netlink->messages = grow(netlink->messages, (netlink->n + NOTES_STEP) * sizeof(*netlink->messages));
 	message = mnl_nlmsg_put_header(netlink->buffer + netlink->size);
 	message->nlmsg_type = type;
 	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags;
@@ -98,13 +105,11 @@ struct nlmsghdr *netlink_add(struct netlink *netlink, uint16_t type, uint16_t fl
 		if (ret_header)
 			*ret_header = header;
 	}
-	netlink->messages[netlink->n].may_exist = false;
-	netlink->messages[netlink->n].may_miss = false;
-	netlink->messages[netlink->n].no_answer = false;
+	note = &netlink->messages[netlink->n++];
+	*note = (struct netlink_note){0};
 	va_start(args, what);
-	vsnprintf(netlink->messages[netlink->n].what, sizeof(netlink->messages[0].what), what, args);
+	vsnprintf(note->what, sizeof(note->what), what, args);
 	va_end(args);
-	netlink->n++;
 	return message;
 }
 

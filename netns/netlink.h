@@ -18,7 +18,12 @@
 
 #include "base/error.h"
 
-enum { NETLINK_BATCH_MAX = 128 }; /* acknowledgements that surely fit into the socket's buffer */
+enum { NETLINK_BATCH_MAX = 1024 }; /* acknowledgements that surely fit into the socket's buffer */
+
+struct netlink_note {
+	bool may_exist, may_miss, no_answer;
+	char what[116];
+};
 
 struct netlink {
 	int fd;
@@ -26,10 +31,7 @@ struct netlink {
 	char *buffer;	   /* of the batch under construction */
 	size_t size, room;
 	unsigned n; /* messages in it */
-	struct {
-		bool may_exist, may_miss, no_answer;
-		char what[112];
-	} messages[NETLINK_BATCH_MAX];
+	struct netlink_note *messages;
 };
 
 /*
@@ -59,7 +61,7 @@ void netlink_no_answer(struct netlink *netlink, struct nlmsghdr *message);
 /* Room for netlink_add()'s next message is what a batch has; a caller with many messages commits when this says so. */
 static inline bool netlink_is_full(const struct netlink *netlink)
 {
-	return netlink->n + 4 >= NETLINK_BATCH_MAX || netlink->size > 48 * 1024;
+	return netlink->n + 8 >= NETLINK_BATCH_MAX || netlink->size > 512 * 1024;
 }
 
 /* Sends the batch; it is empty afterwards, whatever happened.  An empty batch is done. */
