@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Whether a port that is to be published is in use by a process of the host itself.
+ */
+#ifndef HOLM_NETNS_SOCKETS_H
+#define HOLM_NETNS_SOCKETS_H
+
+#include "base/error.h"
+#include "netns/types.h"
+
+/* ERROR_EXISTS names the process, where it can be found.  Addresses that the host does not have are free. */
+int sockets_check_free(const struct net_port *port, struct error *e) must_check;
+
+#endif
