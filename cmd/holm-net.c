@@ -8,6 +8,7 @@
 #include <linux/close_range.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,32 +16,299 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "netns/devices.h"
+#include "netns/hosts.h"
+#include "netns/member.h"
+#include "netns/network.h"
 #include "netns/request.h"
 
 struct call {
 	const struct net_request *request;
 	const void *array; /* of request->n elements, their size checked */
-	int netns_fd;	   /* -1: none came */
+	const struct net_port *ports;
+	int netns_fd; /* -1: none came */
+	struct host host;
 };
 
-static int move_devices(const struct call *call, struct error *e)
+/* ---- answers ---- */
+
+static int send_reply(enum net_reply_type type, const void *item, size_t size)
+{
+	struct net_reply reply = {.type = type, .size = size};
+
+	memcpy(&reply.error, item, size);
+	return fd_send(NET_SOCKET, &reply, NET_REPLY_HEAD + size, NULL, 0);
+}
+
+static int answer(enum net_reply_type type, const void *item, size_t size, struct error *e)
+{
+	int r = send_reply(type, item, size);
+
+	return r ? error_system(e, -r, "answer holm") : 0;
+}
+
+static const char *wanted_or_null(const char *text)
+{
+	return *text ? text : NULL;
+}
+
+/* ---- operations ---- */
+
+static int move_devices(struct call *call, struct error *e)
 {
 	return devices_move(call->array, call->request->n, call->netns_fd, e);
 }
 
+static int create(struct call *call, struct error *e)
+{
+	struct net_network network;
+	int r = network_create(&call->host.store, &call->host.netlink, &call->request->wanted, &network, e);
+
+	return r ?: answer(NET_REPLY_NETWORK, &network, sizeof(network), e);
+}
+
+static int answer_network(const struct net_network *network, void *data, struct error *e)
+{
+	(void)data;
+	return answer(NET_REPLY_NETWORK, network, sizeof(*network), e);
+}
+
+static int list(struct call *call, struct error *e)
+{
+	struct net_network network;
+	int r;
+
+	if (!*call->request->network)
+		return store_each_network(&call->host.store, answer_network, NULL, e);
+	r = network_load(&call->host.store, &call->host.netlink, call->request->network, &network, e);
+	return r ?: answer_network(&network, NULL, e);
+}
+
+static int remove_network(struct call *call, struct error *e)
+{
+	return network_remove(&call->host.store, &call->host.netlink, &call->host.nft, call->request->network, e);
+}
+
+/* The ports of one interface, out of those of the instance; "" goes to the first whose network can publish. */
+static struct net_port *select_ports(struct call *call, const struct net_interface *interface, unsigned position,
+				     bool takes_unnamed, size_t *ret_n)
+{
+	struct net_port *ports = calloc(call->request->n_ports + 1, sizeof(*ports));
+	char name[NET_INTERFACE_SIZE];
+
+	*ret_n = 0;
+	if (*interface->name)
+		memcpy(name, interface->name, sizeof(name));
+	else
+		snprintf(name, sizeof(name), "eth%u", position);
+	for (uint32_t i = 0; ports && i < call->request->n_ports; i++)
+		if (str_equal(call->ports[i].interface, name) || (!*call->ports[i].interface && takes_unnamed))
+			ports[(*ret_n)++] = call->ports[i];
+	return ports;
+}
+
+static bool can_publish(struct call *call, const struct net_interface *interface)
+{
+	struct net_network network;
+
+	return !network_load(&call->host.store, &call->host.netlink, interface->network, &network, NULL) &&
+	       network_is_routed(&network);
+}
+
+static int join_each(struct call *call, const struct member_instance *instance, struct error *e)
+{
+	const struct net_interface *interfaces = call->array;
+	bool unnamed_left = call->request->n_ports;
+
+	for (uint32_t i = 0; i < call->request->n; i++) {
+		bool takes = unnamed_left && (can_publish(call, &interfaces[i]) || i + 1 == call->request->n);
+		auto_free struct net_port *ports = NULL;
+		struct net_member member;
+		size_t n;
+		int r;
+
+		ports = select_ports(call, &interfaces[i], i, takes, &n);
+		unnamed_left = unnamed_left && !takes;
+		r = member_join(&call->host, instance, &interfaces[i], i, ports, n, &member, e)
+			?: answer(NET_REPLY_MEMBER, &member, sizeof(member), e);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int count_member(const struct net_member *member, void *data, struct error *e)
+{
+	(void)member;
+	(void)e;
+	++*(unsigned *)data;
+	return 0;
+}
+
+static int join(struct call *call, struct error *e)
+{
+	const struct net_request *request = call->request;
+	struct member_instance instance = {request->id, request->instance, request->hostname, call->netns_fd};
+	unsigned before = 0;
+	int r = hosts_write_resolv(&call->host.store, e)
+		    ?: store_each_member(&call->host.store, request->id, count_member, &before, e);
+
+	if (!r)
+		r = join_each(call, &instance, e);
+	/* All or none; but an instance that runs and connects to one more keeps what it had. */
+	if (r && !before)
+		(void)!member_leave(&call->host, request->id, NULL, NULL, -1, NULL);
+	return r;
+}
+
+static int leave(struct call *call, struct error *e)
+{
+	const struct net_request *request = call->request;
+
+	return member_leave(&call->host, request->id, wanted_or_null(request->network),
+			    wanted_or_null(request->interface), call->netns_fd, e);
+}
+
+static int answer_member(const struct net_member *member, void *data, struct error *e)
+{
+	const struct call *call = data;
+
+	if (*call->request->network && !str_equal(call->request->network, member->network))
+		return 0;
+	return answer(NET_REPLY_MEMBER, member, sizeof(*member), e);
+}
+
+static int members(struct call *call, struct error *e)
+{
+	return store_each_member(&call->host.store, wanted_or_null(call->request->id), answer_member, call, e);
+}
+
+static int answer_ports(const struct net_member *member, void *data, struct error *e)
+{
+	struct call *call = data;
+	auto_free struct net_port *ports = NULL;
+	struct net_published published = {0};
+	size_t n;
+	int r = store_load_ports(&call->host.store, member->id, member->name, &ports, &n, e);
+
+	memcpy(published.id, member->id, sizeof(published.id));
+	for (size_t i = 0; !r && i < n; i++) {
+		published.port = ports[i];
+		r = answer(NET_REPLY_PORT, &published, sizeof(published), e);
+	}
+	return r;
+}
+
+static int list_ports(struct call *call, struct error *e)
+{
+	return store_each_member(&call->host.store, wanted_or_null(call->request->id), answer_ports, call, e);
+}
+
+static int publish(struct call *call, struct error *e)
+{
+	return member_publish(&call->host, call->request->id, call->ports, call->request->n_ports, e);
+}
+
+static int unpublish(struct call *call, struct error *e)
+{
+	return member_unpublish(&call->host, call->request->id, call->ports, call->request->n_ports, e);
+}
+
+static int limit(struct call *call, struct error *e)
+{
+	const struct net_request *request = call->request;
+
+	return member_limit(&call->host, request->id, request->interface, request->has_egress ? &request->egress : NULL,
+			    request->has_ingress ? &request->ingress : NULL, e);
+}
+
+static int answer_counters(const struct net_member *member, void *data, struct error *e)
+{
+	struct call *call = data;
+	struct net_counters counters;
+	int r = member_count(&call->host, member, &counters, e);
+
+	return r ?: answer(NET_REPLY_COUNTERS, &counters, sizeof(counters), e);
+}
+
+static int count(struct call *call, struct error *e)
+{
+	return store_each_member(&call->host.store, wanted_or_null(call->request->id), answer_counters, call, e);
+}
+
+static int repair(struct call *call, struct error *e)
+{
+	return network_repair(&call->host.store, &call->host.netlink, &call->host.nft, e);
+}
+
+static int collect_member(const struct net_member *member, void *data, struct error *e)
+{
+	struct call *call = data;
+	char path[NET_PATH_SIZE];
+	int r;
+
+	store_instance_path(&call->host.store, member->id, path);
+	if (!*path || !access(path, F_OK) || errno != ENOENT)
+		return 0;
+	r = member_leave(&call->host, member->id, NULL, member->name, -1, e);
+	return r ?: answer(NET_REPLY_MEMBER, member, sizeof(*member), e);
+}
+
+static int collect(struct call *call, struct error *e)
+{
+	return store_each_member(&call->host.store, NULL, collect_member, call, e);
+}
+
+enum netns_use { NO_NETNS, NEEDS_NETNS, MAY_HAVE_NETNS };
+
 static const struct {
-	int (*apply)(const struct call *call, struct error *e);
+	int (*apply)(struct call *call, struct error *e);
 	size_t element; /* size of one element of the array */
-	bool has_netns;
+	enum netns_use netns;
+	bool has_ports, has_host;
 } operations[_NET_OPERATION_N] = {
-    [NET_OPERATION_MOVE_DEVICES] = {move_devices, sizeof(struct net_device_request), true},
+    [NET_OPERATION_MOVE_DEVICES] = {move_devices, sizeof(struct net_device_request), NEEDS_NETNS},
+    [NET_OPERATION_CREATE] = {create, 0, NO_NETNS, false, true},
+    [NET_OPERATION_LIST] = {list, 0, NO_NETNS, false, true},
+    [NET_OPERATION_REMOVE] = {remove_network, 0, NO_NETNS, false, true},
+    [NET_OPERATION_JOIN] = {join, sizeof(struct net_interface), NEEDS_NETNS, true, true},
+    [NET_OPERATION_LEAVE] = {leave, 0, MAY_HAVE_NETNS, false, true},
+    [NET_OPERATION_MEMBERS] = {members, 0, NO_NETNS, false, true},
+    [NET_OPERATION_PORTS] = {list_ports, 0, NO_NETNS, false, true},
+    [NET_OPERATION_PUBLISH] = {publish, 0, NO_NETNS, true, true},
+    [NET_OPERATION_UNPUBLISH] = {unpublish, 0, NO_NETNS, true, true},
+    [NET_OPERATION_LIMIT] = {limit, 0, NO_NETNS, false, true},
+    [NET_OPERATION_COUNTERS] = {count, 0, NO_NETNS, false, true},
+    [NET_OPERATION_REPAIR] = {repair, 0, NO_NETNS, false, true},
+    [NET_OPERATION_COLLECT] = {collect, 0, NO_NETNS, false, true},
 };
 
-static int serve(char *buffer, size_t room, struct error *e)
+/* Strings end inside their arrays, whatever came. */
+static void terminate(struct net_request *request, char *array, char *ports)
 {
-	const struct net_request *request = (void *)buffer;
-	struct call call = {.request = request, .array = request + 1, .netns_fd = -1};
-	size_t size = 0, n_fds = 0;
+	request->state[NET_PATH_SIZE - 1] = request->config[NET_PATH_SIZE - 1] = request->instance[NET_PATH_SIZE - 1] =
+	    0;
+	request->id[NET_ID_SIZE - 1] = request->hostname[NET_ID_SIZE - 1] = 0;
+	request->network[NET_NETWORK_SIZE - 1] = request->wanted.name[NET_NETWORK_SIZE - 1] = 0;
+	request->interface[NET_INTERFACE_SIZE - 1] = request->wanted.bridge[NET_INTERFACE_SIZE - 1] = 0;
+	request->wanted.uplink[NET_INTERFACE_SIZE - 1] = request->wanted.vrf[NET_INTERFACE_SIZE - 1] = 0;
+	for (uint32_t i = 0; i < request->n; i++)
+		if (request->operation == NET_OPERATION_JOIN) {
+			struct net_interface *interface = (struct net_interface *)array + i;
+
+			interface->network[NET_NETWORK_SIZE - 1] = interface->name[NET_INTERFACE_SIZE - 1] = 0;
+		} else {
+			struct net_device_request *device = (struct net_device_request *)array + i;
+
+			device->host_name[NET_NAME_SIZE - 1] = device->name[NET_NAME_SIZE - 1] = 0;
+		}
+	for (uint32_t i = 0; i < request->n_ports; i++)
+		((struct net_port *)ports + i)->interface[NET_INTERFACE_SIZE - 1] = 0;
+}
+
+static int receive_request(char *buffer, size_t room, struct call *call, struct error *e)
+{
+	struct net_request *request = (void *)buffer;
+	size_t size = 0, n_fds = 0, array_size, ports_size;
 	int fd = -1;
 	int r = fd_receive(NET_SOCKET, buffer, room, &size, &fd, 1, &n_fds);
 
@@ -48,21 +316,41 @@ static int serve(char *buffer, size_t room, struct error *e)
 		return error_system(e, -r, "receive holm's request");
 	if (size < sizeof(*request) || request->operation >= _NET_OPERATION_N)
 		return error_bug(e, "holm-net received a request of %zu bytes that it does not know", size);
-	if (size != sizeof(*request) + request->n * operations[request->operation].element ||
-	    n_fds != operations[request->operation].has_netns)
+	array_size = request->n * operations[request->operation].element;
+	ports_size = request->n_ports * sizeof(struct net_port);
+	if (size != sizeof(*request) + array_size + ports_size || (!array_size && request->n) ||
+	    (request->n_ports && !operations[request->operation].has_ports) ||
+	    (n_fds != (operations[request->operation].netns == NEEDS_NETNS) &&
+	     operations[request->operation].netns != MAY_HAVE_NETNS))
 		return error_bug(e, "holm-net received request %u with %zu bytes and %zu descriptors",
 				 request->operation, size, n_fds);
-	if (n_fds)
-		call.netns_fd = fd;
-	return operations[request->operation].apply(&call, e);
+	terminate(request, buffer + sizeof(*request), buffer + sizeof(*request) + array_size);
+	call->request = request;
+	call->array = buffer + sizeof(*request);
+	call->ports = (void *)(buffer + sizeof(*request) + array_size);
+	call->netns_fd = n_fds ? fd : -1;
+	return 0;
+}
+
+static int serve(char *buffer, size_t room, struct error *e)
+{
+	struct call call = {.host = HOST_INIT};
+	int r = receive_request(buffer, room, &call, e);
+
+	if (!r && operations[call.request->operation].has_host)
+		r = host_open(&call.host, call.request->state, call.request->config, e);
+	if (!r)
+		r = operations[call.request->operation].apply(&call, e);
+	host_close(&call.host);
+	return r;
 }
 
 int main(void)
 {
-	static _Alignas(16) char buffer[NET_MESSAGE_MAX + sizeof(struct net_request)];
-	struct net_reply_end end = {.reply = {.type = NET_REPLY_END, .size = sizeof(end.error)}};
+	static _Alignas(16) char buffer[NET_MESSAGE_MAX];
+	struct error e = ERROR_INIT;
+	socklen_t length = sizeof(int);
 	int type = 0, r;
-	socklen_t length = sizeof(type);
 
 	if (getsockopt(NET_SOCKET, SOL_SOCKET, SO_TYPE, &type, &length) < 0 || type != SOCK_SEQPACKET) {
 		fputs("holm-net: this program is started by holm\n", stderr);
@@ -71,9 +359,10 @@ int main(void)
 	/* Whatever the caller's caller left open is not ours. */
 	close_range(NET_SOCKET + 1, ~0U, 0);
 	fcntl(NET_SOCKET, F_SETFD, FD_CLOEXEC);
-	r = serve(buffer, sizeof(buffer), &end.error);
+	r = serve(buffer, sizeof(buffer), &e);
 	if (!r)
-		end.error = ERROR_INIT;
-	r = fd_send(NET_SOCKET, &end, sizeof(end), NULL, 0);
-	return r ? 1 : 0;
+		e = ERROR_INIT;
+	else if (e.kind == ERROR_NONE)
+		error_system(&e, -r, "holm-net");
+	return send_reply(NET_REPLY_END, &e, sizeof(e)) ? 1 : 0;
 }

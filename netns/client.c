@@ -6,23 +6,19 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "netns/address.h"
 #include "netns/names.h"
 #include "netns/request.h"
 #include "spec/spec.h"
 
-/* A running holm-net: made by call_open(), ended by call_close(), which waits for it. */
-struct call {
-	int socket;
-	pid_t pid;
-};
-
-static void call_close(struct call *call)
+static void call_close(struct net_call *call)
 {
 	call->socket = fd_close(call->socket);
 	if (call->pid > 0)
@@ -31,8 +27,7 @@ static void call_close(struct call *call)
 	call->pid = 0;
 }
 
-#define auto_call __attribute__((cleanup(call_close))) struct call
-#define CALL_INIT ((struct call){.socket = -1})
+#define auto_call __attribute__((cleanup(call_close))) struct net_call
 
 /*
  * The path of holm-net: the folder of holm's own executable, never $PATH, which is the caller's.
@@ -55,7 +50,7 @@ static int find_program(char *buffer, size_t size, struct error *e)
 	return 0;
 }
 
-static int call_open(struct call *call, struct error *e)
+static int call_open(struct net_call *call, struct error *e)
 {
 	static char *const environment[] = {NULL};
 	char path[4096];
@@ -101,26 +96,18 @@ static int call_open(struct call *call, struct error *e)
 	return 0;
 }
 
-/* Reads replies until the end. */
-static int call_finish(struct call *call, struct error *e)
-{
-	struct net_reply_end end;
+/* Where the items of an answer go. */
+struct sink {
+	enum net_reply_type type;
 	size_t size;
-	int status = 0;
-	int r = fd_receive(call->socket, &end, sizeof(end), &size, NULL, 0, NULL);
+	void (*put)(const void *item, void *data);
+	void *data;
+};
 
-	if (r && r != -ECONNRESET)
-		return error_system(e, -r, "receive the reply of holm-net");
-	if (!r && size) {
-		if (size != sizeof(end) || end.reply.type != NET_REPLY_END)
-			return error_bug(e, "holm-net sent a reply of type %u with %zu bytes", end.reply.type, size);
-		if (end.error.kind == ERROR_NONE)
-			return 0;
-		end.error.text[sizeof(end.error.text) - 1] = 0;
-		if (e)
-			*e = end.error;
-		return error_return(&end.error);
-	}
+static int explain_death(struct net_call *call, struct error *e)
+{
+	int status = 0;
+
 	while (waitpid(call->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	call->pid = 0;
@@ -130,17 +117,54 @@ static int call_finish(struct call *call, struct error *e)
 	return error_bug(e, "holm-net exited with status %d without an answer", WEXITSTATUS(status));
 }
 
-static int call(const void *request, size_t size, const int *fds, size_t n_fds, struct error *e)
+/* Reads replies until the end. */
+static int call_finish(struct net_call *call, const struct sink *sink, struct error *e)
 {
-	auto_call call = CALL_INIT;
-	int r = call_open(&call, e);
+	for (;;) {
+		struct net_reply reply;
+		size_t size;
+		int r = fd_receive(call->socket, &reply, sizeof(reply), &size, NULL, 0, NULL);
 
+		if (r && r != -ECONNRESET)
+			return error_system(e, -r, "receive the reply of holm-net");
+		if (r || !size)
+			return explain_death(call, e);
+		if (size < NET_REPLY_HEAD || size != NET_REPLY_HEAD + reply.size)
+			return error_bug(e, "holm-net sent a reply of %zu bytes", size);
+		if (reply.type == NET_REPLY_END && reply.size == sizeof(reply.error)) {
+			if (reply.error.kind == ERROR_NONE)
+				return 0;
+			reply.error.text[sizeof(reply.error.text) - 1] = 0;
+			if (e)
+				*e = reply.error;
+			return error_return(&reply.error);
+		}
+		if (!sink || reply.type != sink->type || reply.size != sink->size)
+			return error_bug(e, "holm-net sent a reply of type %u with %u bytes", reply.type, reply.size);
+		if (sink->put)
+			sink->put(&reply.error, sink->data);
+	}
+}
+
+static int call_start(struct net_call *call, const void *request, size_t size, int netns_fd, struct error *e)
+{
+	int r;
+
+	if (size > NET_MESSAGE_MAX)
+		return error_refuse(e, ERROR_LIMIT, "a request of %zu bytes is more than holm-net takes", size);
+	r = call_open(call, e);
 	if (r)
 		return r;
-	r = fd_send(call.socket, request, size, fds, n_fds);
-	if (r && r != -EPIPE)
-		return error_system(e, -r, "send a request to holm-net");
-	return call_finish(&call, e);
+	r = fd_send(call->socket, request, size, &netns_fd, netns_fd >= 0);
+	return r && r != -EPIPE ? error_system(e, -r, "send a request to holm-net") : 0;
+}
+
+static int call(const void *request, size_t size, int netns_fd, const struct sink *sink, struct error *e)
+{
+	auto_call call = NET_CALL_INIT;
+	int r = call_start(&call, request, size, netns_fd, e);
+
+	return r ?: call_finish(&call, sink, e);
 }
 
 /* Copies a name that was checked; both buffers are NET_NAME_SIZE. */
@@ -173,7 +197,366 @@ int net_move_devices(const struct spec_net_device *devices, size_t n, int netns_
 		copy_name(device.name, name);
 		str_add_bytes(&message, &device, sizeof(device));
 	}
-	if (message.size > NET_MESSAGE_MAX)
-		return error_refuse(e, ERROR_LIMIT, "linux.netDevices: %zu interfaces are more than one call takes", n);
-	return call(message.data, message.size, &netns_fd, 1, e);
+	return call(message.data, message.size, netns_fd, NULL, e);
+}
+
+/* ---- requests about networks ---- */
+
+static int copy_text(char *to, size_t size, const char *text, const char *what, struct error *e)
+{
+	if (!text)
+		text = "";
+	if (strlen(text) >= size)
+		return error_refuse(e, ERROR_INVALID, "%s '%.64s...' is longer than %zu bytes", what, text, size - 1);
+	strcpy(to, text);
+	return 0;
+}
+
+static const char *state_path(const struct net_paths *paths)
+{
+	return paths && paths->state ? paths->state : NET_STATE_PATH;
+}
+
+static int begin(struct net_request *request, enum net_operation operation, const struct net_paths *paths,
+		 const char *id, const char *network, const char *interface, struct error *e)
+{
+	const char *config = paths && paths->config ? paths->config : NET_CONFIG_PATH;
+
+	*request = (struct net_request){.operation = operation};
+	return copy_text(request->state, sizeof(request->state), state_path(paths), "the path", e)
+		       ?: copy_text(request->config, sizeof(request->config), config, "the path", e)
+		       ?: copy_text(request->id, sizeof(request->id), id, "the id", e)
+		       ?: copy_text(request->network, sizeof(request->network), network, "the network's name", e)
+		       ?: copy_text(request->interface, sizeof(request->interface), interface, "the interface name", e);
+}
+
+static void store_network(const void *item, void *data)
+{
+	*(struct net_network *)data = *(const struct net_network *)item;
+}
+
+int net_create(const struct net_paths *paths, const struct net_network *wanted, struct net_network *ret,
+	       struct error *e)
+{
+	struct net_network ignored;
+	struct sink sink = {NET_REPLY_NETWORK, sizeof(*ret), store_network, ret ? ret : &ignored};
+	struct net_request request;
+	int r = begin(&request, NET_OPERATION_CREATE, paths, NULL, NULL, NULL, e);
+
+	request.wanted = *wanted;
+	return r ?: call(&request, sizeof(request), -1, &sink, e);
+}
+
+int net_remove(const struct net_paths *paths, const char *network, struct error *e)
+{
+	struct net_request request;
+	int r = begin(&request, NET_OPERATION_REMOVE, paths, NULL, network, NULL, e);
+
+	return r ?: call(&request, sizeof(request), -1, NULL, e);
+}
+
+/* A caller's typed function, called through a sink. */
+struct visit {
+	union {
+		void (*network)(const struct net_network *network, void *data);
+		void (*member)(const struct net_member *member, void *data);
+		void (*port)(const struct net_published *published, void *data);
+		void (*counters)(const struct net_counters *counters, void *data);
+	};
+	void *data;
+};
+
+static void visit_network(const void *item, void *data)
+{
+	((struct visit *)data)->network(item, ((struct visit *)data)->data);
+}
+
+static void visit_member(const void *item, void *data)
+{
+	((struct visit *)data)->member(item, ((struct visit *)data)->data);
+}
+
+static void visit_port(const void *item, void *data)
+{
+	((struct visit *)data)->port(item, ((struct visit *)data)->data);
+}
+
+static void visit_counters(const void *item, void *data)
+{
+	((struct visit *)data)->counters(item, ((struct visit *)data)->data);
+}
+
+int net_each(const struct net_paths *paths, const char *network,
+	     void (*each)(const struct net_network *network, void *data), void *data, struct error *e)
+{
+	struct visit visit = {.network = each, .data = data};
+	struct sink sink = {NET_REPLY_NETWORK, sizeof(struct net_network), visit_network, &visit};
+	struct net_request request;
+	int r = begin(&request, NET_OPERATION_LIST, paths, NULL, network, NULL, e);
+
+	return r ?: call(&request, sizeof(request), -1, &sink, e);
+}
+
+int net_each_member(const struct net_paths *paths, const char *id, const char *network,
+		    void (*each)(const struct net_member *member, void *data), void *data, struct error *e)
+{
+	struct visit visit = {.member = each, .data = data};
+	struct sink sink = {NET_REPLY_MEMBER, sizeof(struct net_member), visit_member, &visit};
+	struct net_request request;
+	int r = begin(&request, NET_OPERATION_MEMBERS, paths, id, network, NULL, e);
+
+	return r ?: call(&request, sizeof(request), -1, &sink, e);
+}
+
+int net_each_port(const struct net_paths *paths, const char *id,
+		  void (*each)(const struct net_published *published, void *data), void *data, struct error *e)
+{
+	struct visit visit = {.port = each, .data = data};
+	struct sink sink = {NET_REPLY_PORT, sizeof(struct net_published), visit_port, &visit};
+	struct net_request request;
+	int r = begin(&request, NET_OPERATION_PORTS, paths, id, NULL, NULL, e);
+
+	return r ?: call(&request, sizeof(request), -1, &sink, e);
+}
+
+int net_each_counters(const struct net_paths *paths, const char *id,
+		      void (*each)(const struct net_counters *counters, void *data), void *data, struct error *e)
+{
+	struct visit visit = {.counters = each, .data = data};
+	struct sink sink = {NET_REPLY_COUNTERS, sizeof(struct net_counters), visit_counters, &visit};
+	struct net_request request;
+	int r = begin(&request, NET_OPERATION_COUNTERS, paths, id, NULL, NULL, e);
+
+	return r ?: call(&request, sizeof(request), -1, &sink, e);
+}
+
+/* ---- joining and leaving ---- */
+
+struct members {
+	struct net_member *members; /* NULL: not wanted */
+	size_t n, room;
+};
+
+static void store_member(const void *item, void *data)
+{
+	struct members *list = data;
+
+	if (list->members && list->n < list->room)
+		list->members[list->n++] = *(const struct net_member *)item;
+}
+
+int net_start(const struct net_paths *paths, const struct net_join *join, struct net_call *ret, struct error *e)
+{
+	struct net_request request;
+	auto_str message = STR_INIT;
+	auto_call call = NET_CALL_INIT;
+	int r = begin(&request, NET_OPERATION_JOIN, paths, join->id, NULL, NULL, e)
+			?: copy_text(request.instance, sizeof(request.instance), join->instance, "the path", e)
+			?: copy_text(request.hostname, sizeof(request.hostname), join->hostname, "the host name", e);
+
+	if (r)
+		return r;
+	request.n = join->n;
+	request.n_ports = join->n_ports;
+	str_add_bytes(&message, &request, sizeof(request));
+	if (join->n)
+		str_add_bytes(&message, join->interfaces, join->n * sizeof(*join->interfaces));
+	if (join->n_ports)
+		str_add_bytes(&message, join->ports, join->n_ports * sizeof(*join->ports));
+	r = call_start(&call, message.data, message.size, join->netns_fd, e);
+	if (r)
+		return r;
+	*ret = call;
+	call = NET_CALL_INIT;
+	return 0;
+}
+
+int net_wait(struct net_call *call, struct net_member *ret, size_t n, struct error *e)
+{
+	struct members list = {ret, 0, n};
+	struct sink sink = {NET_REPLY_MEMBER, sizeof(*ret), store_member, &list};
+	int r = call_finish(call, &sink, e);
+
+	call_close(call);
+	return r;
+}
+
+void net_abandon(const struct net_paths *paths, struct net_call *call, const char *id)
+{
+	struct error ignored;
+
+	if (!net_wait(call, NULL, 0, &ignored))
+		(void)!net_leave(paths, id, NULL, NULL, -1, &ignored);
+}
+
+int net_join(const struct net_paths *paths, const struct net_join *join, struct net_member *ret, struct error *e)
+{
+	struct net_call call = NET_CALL_INIT;
+	int r;
+
+	if (!join->n)
+		return 0;
+	r = net_start(paths, join, &call, e);
+	return r ?: net_wait(&call, ret, join->n, e);
+}
+
+int net_leave(const struct net_paths *paths, const char *id, const char *network, const char *interface, int netns_fd,
+	      struct error *e)
+{
+	struct net_request request;
+	char folder[NET_PATH_SIZE + NET_ID_SIZE + 16];
+	int r = begin(&request, NET_OPERATION_LEAVE, paths, id, network, interface, e);
+
+	if (r)
+		return r;
+	/* Most instances are on no network of ours: that is seen from here. */
+	snprintf(folder, sizeof(folder), "%s/members/%s", state_path(paths), id);
+	if (access(folder, F_OK) < 0 && errno == ENOENT)
+		return 0;
+	return call(&request, sizeof(request), netns_fd, NULL, e);
+}
+
+const char *net_hosts_path(const struct net_paths *paths, const char *network, char buffer[NET_PATH_SIZE])
+{
+	snprintf(buffer, NET_PATH_SIZE, "%s/networks/%s/hosts", state_path(paths), network);
+	return buffer;
+}
+
+const char *net_resolv_path(const struct net_paths *paths, char buffer[NET_PATH_SIZE])
+{
+	snprintf(buffer, NET_PATH_SIZE, "%s/resolv.conf", state_path(paths));
+	return buffer;
+}
+
+/* ---- while running ---- */
+
+static int change_ports(enum net_operation operation, const struct net_paths *paths, const char *id,
+			const struct net_port *ports, size_t n, struct error *e)
+{
+	struct net_request request;
+	auto_str message = STR_INIT;
+	int r = begin(&request, operation, paths, id, NULL, NULL, e);
+
+	if (r || !n)
+		return r;
+	request.n_ports = n;
+	str_add_bytes(&message, &request, sizeof(request));
+	str_add_bytes(&message, ports, n * sizeof(*ports));
+	return call(message.data, message.size, -1, NULL, e);
+}
+
+int net_publish(const struct net_paths *paths, const char *id, const struct net_port *ports, size_t n, struct error *e)
+{
+	return change_ports(NET_OPERATION_PUBLISH, paths, id, ports, n, e);
+}
+
+int net_unpublish(const struct net_paths *paths, const char *id, const struct net_port *ports, size_t n,
+		  struct error *e)
+{
+	return change_ports(NET_OPERATION_UNPUBLISH, paths, id, ports, n, e);
+}
+
+int net_limit(const struct net_paths *paths, const char *id, const char *interface, const struct net_rate *egress,
+	      const struct net_rate *ingress, struct error *e)
+{
+	struct net_request request;
+	int r = begin(&request, NET_OPERATION_LIMIT, paths, id, NULL, interface, e);
+
+	if (r)
+		return r;
+	request.has_egress = egress != NULL;
+	request.has_ingress = ingress != NULL;
+	if (egress)
+		request.egress = *egress;
+	if (ingress)
+		request.ingress = *ingress;
+	return call(&request, sizeof(request), -1, NULL, e);
+}
+
+/* ---- the host ---- */
+
+int net_repair(const struct net_paths *paths, struct error *e)
+{
+	struct net_request request;
+	int r = begin(&request, NET_OPERATION_REPAIR, paths, NULL, NULL, NULL, e);
+
+	return r ?: call(&request, sizeof(request), -1, NULL, e);
+}
+
+int net_collect(const struct net_paths *paths, void (*each)(const struct net_member *member, void *data), void *data,
+		struct error *e)
+{
+	struct visit visit = {.member = each, .data = data};
+	struct sink sink = {NET_REPLY_MEMBER, sizeof(struct net_member), each ? visit_member : NULL, &visit};
+	struct net_request request;
+	int r = begin(&request, NET_OPERATION_COLLECT, paths, NULL, NULL, NULL, e);
+
+	return r ?: call(&request, sizeof(request), -1, &sink, e);
+}
+
+/* ---- from the configuration ---- */
+
+static int read_addresses(const char *text, struct net_interface *ret, struct error *e)
+{
+	char copy[2 * 64], *rest = copy;
+
+	if (strlen(text) >= sizeof(copy))
+		return error_refuse(e, ERROR_INVALID, "'%.64s...' is not an address", text);
+	strcpy(copy, text);
+	for (char *one; (one = strsep(&rest, ","));) {
+		struct net_address address, *to;
+
+		if (address_parse(one, &address))
+			return error_refuse(e, ERROR_INVALID,
+					    "'%s' is not an address, or an IPv4 and an IPv6 one with a comma", text);
+		to = address.family == AF_INET ? &ret->address4 : &ret->address6;
+		if (to->family)
+			return error_refuse(e, ERROR_INVALID, "'%s' holds two addresses of one family", text);
+		*to = address;
+	}
+	return 0;
+}
+
+static int read_interface(const struct spec_holm_network *network, struct net_interface *ret, struct error *e)
+{
+	*ret = (struct net_interface){0};
+	if (network->mac)
+		ret->has_mac = true;
+	return copy_text(ret->network, sizeof(ret->network), network->network, "the network's name", e)
+		       ?: copy_text(ret->name, sizeof(ret->name), network->interface, "the interface name", e)
+		       ?: (network->address ? read_addresses(network->address, ret, e) : 0)
+		       ?: (network->mac ? net_parse_mac(network->mac, ret->mac, e) : 0)
+		       ?: (network->rate_egress ? net_parse_rate(network->rate_egress, &ret->egress, e) : 0)
+		       ?: (network->rate_ingress ? net_parse_rate(network->rate_ingress, &ret->ingress, e) : 0);
+}
+
+int net_interfaces_of(const struct spec_holm_network *networks, size_t n, struct net_interface **ret,
+		      struct net_port **ret_ports, size_t *ret_n_ports, struct error *e)
+{
+	auto_free struct net_interface *interfaces = calloc(n ? n : 1, sizeof(*interfaces));
+	auto_str ports = STR_INIT;
+
+	if (!interfaces)
+		return error_system(e, ENOMEM, "read holm.networks");
+	for (size_t i = 0; i < n; i++) {
+		int r = read_interface(&networks[i], &interfaces[i], e);
+
+		if (!r && !*interfaces[i].name)
+			snprintf(interfaces[i].name, sizeof(interfaces[i].name), "eth%zu", i);
+		for (size_t j = 0; !r && j < networks[i].n_publish; j++) {
+			struct net_port port;
+
+			r = net_parse_port(networks[i].publish[j], &port, e);
+			memcpy(port.interface, interfaces[i].name, sizeof(port.interface));
+			str_add_bytes(&ports, &port, sizeof(port));
+		}
+		if (r) {
+			error_context(e, "holm.networks[%zu]", i);
+			return r;
+		}
+	}
+	*ret = take_ptr(&interfaces);
+	*ret_n_ports = ports.size / sizeof(**ret_ports);
+	*ret_ports = *ret_n_ports ? (struct net_port *)str_steal(&ports) : NULL;
+	return 0;
 }

@@ -9,10 +9,14 @@
 #ifndef HOLM_NETNS_CLIENT_H
 #define HOLM_NETNS_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
+#include "netns/parse.h"
+#include "netns/types.h"
 
+struct spec_holm_network;
 struct spec_net_device;
 
 /*
@@ -25,5 +29,104 @@ struct spec_net_device;
  * ERROR_STATE: netns_fd is the caller's own namespace.
  */
 int net_move_devices(const struct spec_net_device *devices, size_t n, int netns_fd, struct error *e) must_check;
+
+/* Where networks are kept; NULL for a member, or for the whole: the default. */
+struct net_paths {
+	const char *state;  /* NET_STATE_PATH */
+	const char *config; /* NET_CONFIG_PATH */
+};
+
+#define NET_STATE_PATH "/run/holm-net"
+#define NET_CONFIG_PATH "/var/lib/holm/networks"
+
+/* ---- networks ---- */
+
+/* wanted: name, and what is not to be chosen.  ret may be NULL.  ERROR_UNSUPPORTED names what the kernel lacks. */
+int net_create(const struct net_paths *paths, const struct net_network *wanted, struct net_network *ret,
+	       struct error *e) must_check;
+/* Refused (ERROR_STATE) while it has members, naming them. */
+int net_remove(const struct net_paths *paths, const char *network, struct error *e) must_check;
+/* Every network, or the one named (ERROR_NOT_FOUND).  "default" is listed once it has been used. */
+int net_each(const struct net_paths *paths, const char *network,
+	     void (*each)(const struct net_network *network, void *data), void *data, struct error *e) must_check;
+/* Every interface of every instance, or those of instance id, of network; NULL: all. */
+int net_each_member(const struct net_paths *paths, const char *id, const char *network,
+		    void (*each)(const struct net_member *member, void *data), void *data, struct error *e) must_check;
+int net_each_port(const struct net_paths *paths, const char *id,
+		  void (*each)(const struct net_published *published, void *data), void *data,
+		  struct error *e) must_check;
+int net_each_counters(const struct net_paths *paths, const char *id,
+		      void (*each)(const struct net_counters *counters, void *data), void *data,
+		      struct error *e) must_check;
+
+/* ---- an instance's life ---- */
+
+struct net_join {
+	const char *id;
+	const char *instance; /* the path of its state folder: when that is gone, its leases are free.  NULL: none */
+	const char *hostname; /* NULL: none beside id */
+	int netns_fd;
+	const struct net_interface *interfaces;
+	size_t n;
+	const struct net_port *ports; /* interface says whose; "" is the first that can have it */
+	size_t n_ports;
+};
+
+/*
+ * Joins networks: all or none.  ret (room for n, may be NULL) gets what each interface became.  Run on the host's side
+ * once the namespace is there.  Afterwards net_hosts_path() and net_resolv_path() can be bound into the instance.
+ */
+int net_join(const struct net_paths *paths, const struct net_join *join, struct net_member *ret,
+	     struct error *e) must_check;
+
+/*
+ * The same in two halves, so that it runs beside other work: net_start() sends it off, net_wait() takes the outcome.
+ * Every successful net_start() is followed by one net_wait() (or net_abandon(), which waits and lets everything leave).
+ */
+struct net_call {
+	int socket;
+	int pid;
+};
+#define NET_CALL_INIT ((struct net_call){.socket = -1})
+int net_start(const struct net_paths *paths, const struct net_join *join, struct net_call *ret,
+	      struct error *e) must_check;
+int net_wait(struct net_call *call, struct net_member *ret, size_t n, struct error *e) must_check;
+void net_abandon(const struct net_paths *paths, struct net_call *call, const char *id);
+
+/*
+ * From the configuration: the "holm".networks of a bundle as interfaces and ports, checked; malloc'd, the caller frees
+ * both.  Errors name the JSON path.
+ */
+int net_interfaces_of(const struct spec_holm_network *networks, size_t n, struct net_interface **ret,
+		      struct net_port **ret_ports, size_t *ret_n_ports, struct error *e) must_check;
+
+/*
+ * The instance leaves: everything (network and interface NULL), or one network or interface.  netns_fd: its namespace
+ * when it goes on running, else -1.  Nothing to leave is no error, and costs one look at a folder.
+ */
+int net_leave(const struct net_paths *paths, const char *id, const char *network, const char *interface, int netns_fd,
+	      struct error *e) must_check;
+
+/* Writes the path of the hosts file of network / of the filtered resolv.conf; returns buffer. */
+const char *net_hosts_path(const struct net_paths *paths, const char *network, char buffer[NET_PATH_SIZE]);
+const char *net_resolv_path(const struct net_paths *paths, char buffer[NET_PATH_SIZE]);
+
+/* ---- while running ---- */
+
+int net_publish(const struct net_paths *paths, const char *id, const struct net_port *ports, size_t n,
+		struct error *e) must_check;
+int net_unpublish(const struct net_paths *paths, const char *id, const struct net_port *ports, size_t n,
+		  struct error *e) must_check;
+/* A rate of 0 takes the limit away; NULL leaves it. */
+int net_limit(const struct net_paths *paths, const char *id, const char *interface, const struct net_rate *egress,
+	      const struct net_rate *ingress, struct error *e) must_check;
+
+/* ---- the host ---- */
+
+/* Lays holm's nftables table anew and looks at the uplinks again. */
+int net_repair(const struct net_paths *paths, struct error *e) must_check;
+/* Whoever's state folder is gone leaves; each names what was removed (may be NULL). */
+int net_collect(const struct net_paths *paths, void (*each)(const struct net_member *member, void *data), void *data,
+		struct error *e) must_check;
 
 #endif

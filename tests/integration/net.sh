@@ -32,11 +32,59 @@ ns_file() {
 	echo "/run/netns/$prefix-$1"
 }
 
-# net NAME VERB...: the driver of netns/client.h, on host NAME
+# net NAME VERB...: the driver of netns/client.h, on host NAME, with that host's folders
 net() {
 	local name=$1
 	shift
-	on "$name" "$work/net/net" "$@"
+	NET_STATE=$work/net/$name/state NET_CONFIG=$work/net/$name/config on "$name" "$work/net/net" "$@"
+}
+
+# join HOST ID [KEY=VALUE]...: an instance is a namespace of its name; $joined gets the driver's line(s)
+join() {
+	local host=$1 id=$2
+	shift 2
+	[ -e "$(ns_file "$id")" ] || ip netns add "$prefix-$id"
+	joined=$(net "$host" join "$id" "$(ns_file "$id")" "$@")
+}
+
+# part KEY [TEXT]: the value of KEY in the last join's line
+part() {
+	sed -n "s/.* $1=\([^ /]*\).*/\1/p" <<<"${2-$joined}" | head -n 1
+}
+
+# outside HOST NAME: another host NAME, 192.0.2.2 and 2001:db8::2, on HOST's uplink, which gets .1 and ::1
+outside() {
+	host "$2"
+	ip_on "$1" link add up0 type veth peer name eth0 netns "$prefix-$2"
+	ip_on "$1" addr add 192.0.2.1/24 dev up0
+	ip_on "$1" addr add 2001:db8::1/64 dev up0 nodad
+	ip_on "$1" link set up0 up
+	ip_on "$2" addr add 192.0.2.2/24 dev eth0
+	ip_on "$2" addr add 2001:db8::2/64 dev eth0 nodad
+	ip_on "$2" link set eth0 up
+	ip_on "$1" route add default via 192.0.2.2
+	ip_on "$1" route add default via 2001:db8::2
+}
+
+traffic=$PWD/tests/integration/net.py
+servers=()
+
+# serve HOST PROTOCOL ADDRESS PORT: in the background, until the end
+serve() {
+	local name=$1
+	shift
+	on "$name" /usr/bin/python3 "$traffic" serve "$@" >/dev/null 2>&1 &
+	servers+=($!)
+	local option=-ltn
+	[ "$1" = tcp ] || option=-lun
+	wait_for 5 sh -c "ip netns exec $prefix-$name ss $option | grep -qF ':$3 '" || not_ok "a server on $* in $name"
+}
+
+# ask HOST PROTOCOL ADDRESS PORT [SIZE]
+ask() {
+	local name=$1
+	shift
+	on "$name" /usr/bin/python3 "$traffic" ask "$@"
 }
 
 # link_field HOST LINK JQ: something of `ip -j -d address show`
@@ -46,6 +94,7 @@ link_field() {
 
 remove_hosts() {
 	local name
+	[ ${#servers[@]} -eq 0 ] || kill "${servers[@]}" 2>/dev/null
 	for name in /run/netns/"$prefix"-*; do
 		[ ! -e "$name" ] || ip netns del "${name##*/}"
 	done
