@@ -26,7 +26,8 @@ static void take_part(const struct cgroup_plan *plan, bool v2, struct arena *are
 	}
 }
 
-void cgroup_plan_split(const struct cgroup_plan *plan, struct arena *arena, struct cgroup_plan *ret_v2, struct cgroup_plan *ret_v1)
+void cgroup_plan_split(const struct cgroup_plan *plan, struct arena *arena, struct cgroup_plan *ret_v2,
+		       struct cgroup_plan *ret_v1)
 {
 	take_part(plan, true, arena, ret_v2);
 	take_part(plan, false, arena, ret_v1);

@@ -463,6 +463,19 @@ int container_resume(const struct runtime *runtime, const char *id, struct error
 	return cgroup_freeze(&h.record.cgroup, false, e);
 }
 
+/* A limit may need a v1 hierarchy without a cgroup of this container: recorded before it is made, so that delete finds it. */
+static int extend_cgroup(struct handle *h, const struct cgroup_host *host, const struct spec_resources *resources,
+			 struct error *e)
+{
+	struct cgroup more;
+	int r = cgroup_extend(host, &h->record.cgroup, resources, &h->arena, &more, e);
+
+	if (r || more.n_paths == h->record.cgroup.n_paths)
+		return r;
+	h->record.cgroup = more;
+	return record_replace(h->folder, &h->record, e);
+}
+
 int container_update(const struct runtime *runtime, const char *id, const struct spec_resources *resources, struct error *e)
 {
 	auto_handle h = HANDLE_INIT;
@@ -472,6 +485,8 @@ int container_update(const struct runtime *runtime, const char *id, const struct
 
 	if (!r)
 		r = cgroup_host_find(&arena, &host, e);
+	if (!r)
+		r = extend_cgroup(&h, host, resources, e);
 	if (!r)
 		r = cgroup_update(host, &h.record.cgroup, resources, e);
 	return r;

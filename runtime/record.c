@@ -80,12 +80,10 @@ static void put_cgroup(struct json_writer *w, const struct cgroup *cgroup)
 	json_close(w);
 }
 
-int record_save(int folder, const struct record *record, int *ret_lock, struct error *e)
+/* record.json, malloc'd. */
+static char *encode_record(const struct record *record)
 {
 	struct json_writer w = json_writer_init(JSON_INDENT_NONE);
-	auto_free char *text = NULL;
-	auto_fd fd = -1;
-	int r;
 
 	json_open_object(&w, NULL);
 	json_put_string(&w, "id", record->id);
@@ -124,7 +122,15 @@ int record_save(int folder, const struct record *record, int *ret_lock, struct e
 	if (record->hooks)
 		json_put_raw(&w, "hooks", record->hooks);
 	json_close(&w);
-	text = json_finish(&w);
+	return json_finish(&w);
+}
+
+int record_save(int folder, const struct record *record, int *ret_lock, struct error *e)
+{
+	auto_free char *text = encode_record(record);
+	auto_fd fd = -1;
+	int r;
+
 	fd = openat(folder, RECORD_FILE, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return error_system(e, errno, "make the record of '%s'", record->id);
@@ -135,6 +141,18 @@ int record_save(int folder, const struct record *record, int *ret_lock, struct e
 		return error_system(e, -r, "write the record of '%s'", record->id);
 	*ret_lock = take_fd(&fd);
 	return 0;
+}
+
+int record_replace(int folder, const struct record *record, struct error *e)
+{
+	auto_free char *text = encode_record(record);
+	auto_fd lock = -1;
+	int r = record_lock(folder, record->id, &lock, e);
+
+	if (r)
+		return r;
+	r = file_replace(folder, RECORD_FILE, 0600, text, strlen(text));
+	return r ? error_system(e, -r, "write the record of '%s'", record->id) : 0;
 }
 
 int record_save_init(int folder, pid_t pid, uint64_t start, const char *boot_id, struct error *e)

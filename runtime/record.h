@@ -59,6 +59,9 @@ int record_claim(int root_fd, const char *id, int *ret_folder, struct error *e) 
 
 /* Writes record.json and hands back the descriptor that holds the lock. */
 int record_save(int folder, const struct record *record, int *ret_lock, struct error *e) must_check;
+
+/* Writes record.json anew, all or nothing (an update that gave the container more cgroups).  ERROR_STATE if it is locked. */
+int record_replace(int folder, const struct record *record, struct error *e) must_check;
 int record_save_init(int folder, pid_t pid, uint64_t start, const char *boot_id, struct error *e) must_check;
 int record_save_exit(int folder, int status, struct error *e) must_check;
 int record_save_seccomp(int folder, const struct seccomp_program *program, struct error *e) must_check;
