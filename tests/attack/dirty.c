@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * dirty COMMAND [ARGUMENT]...: runs the command as a careless or hostile caller would: every signal ignored, blocked and
- * half of them pending, strange umask, groups, inheritable and ambient capabilities, affinity, timer slack, and twenty descriptors of the host without close-on-exec (folders, files, sockets).
+ * half of them pending, strange umask, groups, inheritable and ambient capabilities, affinity, timer slack, and twenty
+ * descriptors of the host without close-on-exec (folders, files, sockets).
  *
  * Nothing of that may reach the payload.
  */
