@@ -84,14 +84,6 @@ static int refuse_kind(struct walker *w, const struct step *step, const json_t *
 	return walk_refuse_kind(w, step, node, node_kind_name(wanted));
 }
 
-const struct field *object_find(const struct object *object, const char *key)
-{
-	for (size_t i = 0; i < object->n_fields; i++)
-		if (!strcmp(object->fields[i].key, key))
-			return &object->fields[i];
-	return NULL;
-}
-
 int walk_string(struct walker *w, const struct step *step, const json_t *node, const char **ret)
 {
 	if (node_kind(node) != NODE_STRING)

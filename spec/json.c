@@ -220,12 +220,6 @@ char *json_finish(struct json_writer *w)
 	return str_steal(&w->text);
 }
 
-void json_writer_release(struct json_writer *w)
-{
-	str_release(&w->text);
-	str_release(&w->levels);
-}
-
 /* ---- reading: struct json is jansson's json_t under another name ---- */
 
 static const json_t *tree_of(const struct json *json)

@@ -128,9 +128,6 @@ void walk_encode(struct json_writer *out, const struct object *object, const voi
 int walk_refuse_kind(struct walker *w, const struct step *step, const json_t *node, const char *wanted);
 int walk_string(struct walker *w, const struct step *step, const json_t *node, const char **ret) must_check;
 
-/* The field of object with that key, NULL if there is none. */
-const struct field *object_find(const struct object *object, const char *key);
-
 /* ---- how tables are written: S is the struct, M its member ---- */
 
 /* clang-format off */

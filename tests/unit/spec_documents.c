@@ -18,6 +18,8 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "spec/json.h"
+#include "spec/resources.h"
+#include "spec/tables.h"
 
 enum { ENGINE_SPECS = 31 };
 
@@ -141,6 +143,70 @@ static void test_engines(void **state)
 	assert_int_equal(n, ENGINE_SPECS);
 }
 
+/* Every key that the tables know, but those that are ignored, is in text. */
+static void check_keys(const struct object *object, const char *text, unsigned depth)
+{
+	for (size_t i = 0; i < object->n_fields; i++) {
+		const struct field *field = &object->fields[i];
+		char key[64];
+
+		snprintf(key, sizeof(key), "\"%s\":", field->key);
+		if (field->type != FIELD_IGNORED && !strstr(text, key))
+			fail_msg("%s is not encoded", key);
+		if (field->object && depth < 8)
+			check_keys(field->object, text, depth + 1);
+	}
+}
+
+/* The fuzzer's corpus has a document in which no key is missing. */
+static void test_everything(void **state)
+{
+	auto_free char *first = NULL, *second = NULL;
+	struct error e = ERROR_INIT;
+	struct spec a, b;
+
+	(void)state;
+	if (spec_load(AT_FDCWD, "tests/fuzz/corpus/spec/everything.json", &a, &e))
+		fail_msg("%s", e.text);
+	first = spec_encode(&a, JSON_INDENT_NONE);
+	check_keys(&object_document, first, 0);
+	if (spec_parse(first, strlen(first), "again", &b, &e))
+		fail_msg("%s", e.text);
+	second = spec_encode(&b, JSON_INDENT_NONE);
+	assert_string_equal(first, second);
+	compare_mounts(&a, &b);
+	spec_release(&a);
+	spec_release(&b);
+}
+
+/* The parts that travel alone: exec -p, hooks in a record, update -r. */
+static void test_parts(void **state)
+{
+	auto_free char *process = NULL, *process_again = NULL, *hooks = NULL, *hooks_again = NULL;
+	static const char resources[] = "{\"memory\": {\"limit\": 5}}";
+	struct spec_resources *read_resources;
+	struct spec_process *read_process;
+	auto_arena arena = ARENA_INIT;
+	struct spec_hooks read_hooks;
+	struct error e = ERROR_INIT;
+	struct spec spec;
+
+	(void)state;
+	assert_int_equal(spec_load(AT_FDCWD, "tests/fuzz/corpus/spec/everything.json", &spec, &e), 0);
+	process = spec_encode_process(spec.process, 2);
+	assert_int_equal(spec_parse_process(process, strlen(process), "p", &arena, &read_process, &e), 0);
+	process_again = spec_encode_process(read_process, 2);
+	assert_string_equal(process, process_again);
+	hooks = spec_encode_hooks(&spec.hooks, JSON_INDENT_NONE);
+	assert_int_equal(spec_parse_hooks(hooks, strlen(hooks), "h", &arena, &read_hooks, &e), 0);
+	hooks_again = spec_encode_hooks(&read_hooks, JSON_INDENT_NONE);
+	assert_string_equal(hooks, hooks_again);
+	assert_int_equal(spec_parse_resources(resources, strlen(resources), "-", &arena, &read_resources, &e), 0);
+	assert_int_equal(read_resources->memory.limit.value, 5);
+	assert_false(read_resources->memory.swap.present);
+	spec_release(&spec);
+}
+
 static void test_default(void **state)
 {
 	(void)state;
@@ -161,6 +227,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_engines),
+	    cmocka_unit_test(test_everything),
+	    cmocka_unit_test(test_parts),
 	    cmocka_unit_test(test_default),
 	};
 

@@ -18,6 +18,11 @@ struct refusal {
 };
 
 #define NS(TYPES) "\"namespaces\": [" TYPES "]"
+#define MAPPED                                                                                                         \
+	"\"linux\": {\"namespaces\": [{\"type\": \"user\"}], \"uidMappings\": [{\"containerID\": 0, \"hostID\": 7, "   \
+	"\"size\": 5}],"                                                                                               \
+	"\"gidMappings\": [{\"containerID\": 0, \"hostID\": 7, \"size\": 5}]}"
+#define SIXTY_FIVE "a234567890123456789012345678901234567890123456789012345678901234z"
 #define N(TYPE) "{\"type\": \"" TYPE "\"}"
 
 /* clang-format off */
@@ -238,6 +243,8 @@ static const struct refusal refusals[] = {
 	{RESOURCES, "\"blockIO\": {\"weight\": 1001}", "linux.resources.blockIO.weight: must be 0 to 1000, not 1001"},
 	{RESOURCES, "\"blockIO\": {\"weightDevice\": [{\"major\": 1, \"minor\": 1}]}",
 		"linux.resources.blockIO.weightDevice[0]: needs weight or leafWeight"},
+	{RESOURCES, "\"blockIO\": {\"weightDevice\": [{\"major\": 1, \"minor\": 1, \"weight\": 9}]}",
+		"linux.resources.blockIO.weightDevice[0].weight: must be 10 to 1000, not 9"},
 	{RESOURCES, "\"blockIO\": {\"throttleReadBpsDevice\": [{\"major\": 1, \"minor\": 1}]}",
 		"linux.resources.blockIO.throttleReadBpsDevice[0].rate: is missing"},
 	{RESOURCES, "\"hugepageLimits\": [{\"limit\": 1}]", "linux.resources.hugepageLimits[0].pageSize: is missing"},
@@ -268,6 +275,8 @@ static const struct refusal refusals[] = {
 		"linux.memoryPolicy.nodes: must be a list of memory nodes like '0-1', not 'x'"},
 	{LINUX, "\"memoryPolicy\": {\"mode\": \"MPOL_BIND\", \"nodes\": \"0\", \"flags\": [\"MPOL_F_STATIC_NODES\", \"MPOL_F_RELATIVE_NODES\"]}",
 		"linux.memoryPolicy.flags: MPOL_F_STATIC_NODES and MPOL_F_RELATIVE_NODES exclude each other"},
+	{LINUX, "\"memoryPolicy\": {\"mode\": \"MPOL_PREFERRED\", \"flags\": [\"MPOL_F_STATIC_NODES\"]}",
+		"linux.memoryPolicy.nodes: is missing: the flags need it"},
 	{LINUX, "\"intelRdt\": {\"closID\": \"a/b\"}", "linux.intelRdt.closID: 'a/b' is no name of a resctrl group"},
 	{LINUX, "\"intelRdt\": {\"closID\": \"..\"}", "linux.intelRdt.closID: '..' is no name of a resctrl group"},
 	{LINUX, "\"intelRdt\": {\"l3CacheSchema\": \"MB:0=1\"}",
@@ -313,6 +322,14 @@ static const struct refusal refusals[] = {
 	{TOP, "\"process\": {\"cwd\": \"/\", \"args\": [\"a\"], \"user\": {\"uid\": 5}}, \"linux\": {\"namespaces\": [{\"type\": \"user\"}],"
 		"\"uidMappings\": [{\"containerID\": 0, \"hostID\": 0, \"size\": 5}], \"gidMappings\": [{\"containerID\": 0, \"hostID\": 0, \"size\": 5}]}",
 		"process.user.uid: 5 is not in linux.uidMappings"},
+	{TOP, "\"process\": {\"cwd\": \"/\", \"args\": [\"a\"], \"user\": {\"gid\": 5}}, " MAPPED,
+		"process.user.gid: 5 is not in linux.gidMappings"},
+	{TOP, "\"process\": {\"cwd\": \"/\", \"args\": [\"a\"], \"user\": {\"additionalGids\": [0, 9]}}, " MAPPED,
+		"process.user.additionalGids[1]: 9 is not in linux.gidMappings"},
+	{TOP, "\"mounts\": [{\"destination\": \"/a\", \"source\": \"/b\", \"options\": [\"bind\", \"idmap=uids=@0-5-1;gids=@0-0-1\"]}], " MAPPED,
+		"mounts[0].options: 'idmap=uids=@0-5-1;gids=@0-0-1' names ids that the container's mappings do not have"},
+	{TOP, "\"hostname\": \"" SIXTY_FIVE "\", \"linux\": {\"namespaces\": [{\"type\": \"uts\"}]}",
+		"hostname: must be at most 64 bytes long"},
 
 	/* "holm" */
 	{HOLM, "\"storage\": {\"size\": \"2X\"}",
@@ -415,6 +432,25 @@ static void test_parts(void **state)
 	assert_string_equal(e.text, "h: poststop: must be an array, not an object");
 }
 
+/* The kernel takes 340 extents. */
+static void test_many_mappings(void **state)
+{
+	auto_str members = STR_INIT;
+	struct error e = ERROR_INIT;
+	struct spec spec;
+
+	(void)state;
+	str_add(
+	    &members,
+	    NS(N("user")) ", \"gidMappings\": [{\"containerID\": 0, \"hostID\": 0, \"size\": 1}], \"uidMappings\": [");
+	for (int i = 0; i <= 340; i++)
+		str_addf(&members, "%s{\"containerID\": %d, \"hostID\": %d, \"size\": 1}", i ? "," : "", i, i);
+	str_add(&members, "]");
+	assert_int_not_equal(case_parse(LINUX, str_peek(&members), &spec, &e), 0);
+	assert_string_equal(e.text,
+			    "config.json: linux.uidMappings: 341 mappings are more than the 340 that the kernel takes");
+}
+
 static void test_missing_file(void **state)
 {
 	struct error e = ERROR_INIT;
@@ -430,7 +466,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_refusals), cmocka_unit_test(test_numbers),	  cmocka_unit_test(test_syntax),
-	    cmocka_unit_test(test_parts),    cmocka_unit_test(test_missing_file),
+	    cmocka_unit_test(test_parts),    cmocka_unit_test(test_missing_file), cmocka_unit_test(test_many_mappings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
