@@ -101,7 +101,7 @@ struct spec_process {
 
 /*
  * Options are split while decoding: flags into attribute bits (MOUNT_ATTR_... of mount_setattr(2)), recursive ones
- * apart, propagation into a list, the rest comma-joined into data.
+ * apart, propagation into a list, the rest into data (spec/mount_options.h has the table and the fine print).
  */
 struct spec_mount {
 	const char *destination; /* absolute, "/"-joined, otherwise as written */
@@ -143,7 +143,7 @@ enum spec_hook_kind {
 
 struct spec_hook {
 	const char *path;  /* absolute */
-	const char **args; /* with args[0]; empty: {path} */
+	const char **args; /* with args[0]; absent in the JSON: the path alone */
 	size_t n_args;
 	const char **env;
 	size_t n_env;
