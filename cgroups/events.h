@@ -56,7 +56,7 @@ int cgroup_watch_fd(const struct cgroup_watch *watch);
  */
 int cgroup_watch_timeout(const struct cgroup_watch *watch);
 
-/* The next event; *ret_some false: none for now. */
+/* The next event; *ret_some false: none yet. */
 int cgroup_watch_read(struct cgroup_watch *watch, struct cgroup_event *ret, bool *ret_some, struct error *e) must_check;
 
 const char *cgroup_event_name(enum cgroup_event_kind kind); /* "oom", "oom-kill", "memory-max", ... */

@@ -269,7 +269,7 @@ static void write_master(struct relay *relay)
 		relay->to_master.begin = relay->to_master.end;
 }
 
-/* False when there is nothing more for now. */
+/* False when there is nothing more yet. */
 static bool read_master(struct relay *relay)
 {
 	ssize_t n = fill(&relay->to_output, relay->attach->master);

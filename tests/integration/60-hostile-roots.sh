@@ -122,13 +122,13 @@ config '.process.args = ["sh", "-c", "stat -f -c %T /inner/by/holm; stat -c %a /
 is 'a link with too many dots ends at the root' "$(holm run "$id" 2>&1 | tr '\n' ' ')" 'tmpfs 700 '
 
 fresh
-rm -rf "$root/dev" && ln -s /elsewhere "$root/dev"
+rm -rf "${root:?}/dev" && ln -s /elsewhere "$root/dev"
 config '.process.args = ["sh", "-c", "stat -c \"%t:%T\" /dev/null /elsewhere/null"]'
 is '/dev as a link: the devices are real' "$(holm run "$id" 2>&1 | tr '\n' ' ')" '1:3 1:3 '
 
 # --- the image has its own idea of the devices ------------------------------------------------------------------------------
 fresh
-rm -rf "$root/dev" && mkdir "$root/dev"
+rm -rf "${root:?}/dev" && mkdir "$root/dev"
 echo fake >"$root/dev/null"
 ln -s "$canary/etc/passwd" "$root/dev/zero"
 config '.process.args = ["sh", "-c", "cat /proc/keys /proc/timer_list; stat -c %F /dev/null /dev/zero; cat /dev/null; ls -A /sys/firmware"]'

@@ -445,10 +445,12 @@ static void test_signals_by_name_of_realtime(void **state)
 	char expected[32];
 
 	(void)state;
-	auto_call min = CALL(verb_kill, "box", "RTMIN+3");
+	auto_call first = CALL(verb_kill, "box", "RTMIN+3");
+	assert_int_equal(first.status, 0);
 	snprintf(expected, sizeof(expected), "kill box %d", SIGRTMIN + 3);
 	assert_string_equal(fake.called, expected);
-	auto_call max = CALL(verb_kill, "box", "sigrtmax");
+	auto_call last = CALL(verb_kill, "box", "sigrtmax");
+	assert_int_equal(last.status, 0);
 	snprintf(expected, sizeof(expected), "kill box %d", SIGRTMAX);
 	assert_string_equal(fake.called, expected);
 }
