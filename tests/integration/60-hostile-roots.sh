@@ -4,7 +4,7 @@
 # fifos, sockets, files, folders, devices (security.md, classes A, B and E).  A start may succeed or be refused; the host must be
 # as before, and nothing may hang.
 # timeout: 300
-# tags: host
+# where: host
 . "$(dirname "$0")/lib.sh"
 
 # What an attacker wants to reach: a tree of the host, named by the links, with a file of each kind.
