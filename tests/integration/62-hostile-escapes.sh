@@ -65,6 +65,9 @@ is 'exec: the same' "${out[*]-}" ''
 holm delete --force "$id"
 
 # --- our own executable ---------------------------------------------------------------------------------------------------
+installed=$HOLM
+cp "$HOLM" "$work/holm"
+HOLM=$work/holm
 sum() {
 	sha256sum "$HOLM" | cut -d' ' -f1
 }
@@ -74,11 +77,19 @@ own_root
 cp "$BUILD/tests/attack/overwrite" "$root/bin/overwrite"
 run_detached
 wait_for 5 grep -q ready "$work/$id.out"
+# Who comes in with a program of the host is caught, or the attacker would be none.  Only copies are at stake here, also of holm: a
+# failure must not damage what this machine needs.
+cp "$BUILD/tests/attack/overwrite" "$work/victim"
+before_victim=$(sha256sum <"$work/victim")
+for _ in 1 2 3 4 5; do "$work/victim" enter "$(pid_of)" 2>/dev/null; done
+isnt 'a program of the host that enters the pid namespace is overwritten' "$(sha256sum <"$work/victim")" "$before_victim"
+grep -v victim "$work/$id.out" >"$work/attacker.out"
+: >"$work/$id.out"
 execs=0
 while [ "$(status_of)" = running ]; do
 	timeout 10 "$HOLM" --root "$state" exec "$id" true </dev/null >/dev/null 2>&1 && execs=$((execs + 1))
 done
-is "$execs times exec beside a payload that attacks whoever comes in" "$(grep -v ready "$work/$id.out" | grep -E 'overwrote|opened|reached' | sort | uniq -c)" ''
+is "$execs times exec beside a payload that attacks whoever comes in" "$(cat "$work/attacker.out" "$work/$id.out" | grep -v 'ready\|victim' | grep -E 'overwrote|opened|reached' | sort | uniq -c)" ''
 is 'holm is the same file' "$(sum)" "$before"
 if [ $execs -gt 10 ]; then ok 'and exec worked meanwhile'; else not_ok 'and exec worked meanwhile' "$execs times"; fi
 holm delete --force "$id"
@@ -101,6 +112,8 @@ exe=/proc/$(pid_of)/exe
 like 'a created container runs from a memfd' "$(readlink "$exe")" 'memfd:'
 refuses 'which is sealed' 'Operation not permitted|Text file busy' python3 -c 'import os, sys; fd = os.open(sys.argv[1], os.O_RDWR); os.pwrite(fd, b"x", 0)' "$exe"
 holm delete --force "$id"
+
+HOLM=$installed
 
 # --- channels -----------------------------------------------------------------------------------------------------------------
 bundle '.linux.namespaces |= map(select(.type != "network"))' -- cat /proc/net/unix
