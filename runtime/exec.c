@@ -103,6 +103,7 @@ static int compile(struct execution *x, struct error *e)
 		.capabilities = &x->capabilities,
 		.seccomp = x->has_seccomp ? &x->seccomp : NULL,
 		.namespaces = record->namespaces,
+		.rootfs = record->rootfs,
 		.user_namespace = record->user_namespace,
 		.enters_cgroups = x->entry.n_joins > 0,
 		.privileged = !x->runtime->rootless,

@@ -1027,7 +1027,10 @@ int plan_exec(const struct plan_exec_input *input, struct arena *arena, struct p
 		ret->forks = true;
 		op(&c, PLAN_FORK, NULL);
 	}
-	op(&c, PLAN_ENTER_ROOT, NULL);
+	if (input->namespaces & CLONE_NEWNS)
+		op(&c, PLAN_ENTER_ROOT, NULL);
+	else /* a chroot: no namespace leads there */
+		op_string(&c, PLAN_CHROOT, "root.path", input->rootfs, NULL);
 	op(&c, PLAN_SESSION, NULL);
 	if (needs_proc(NULL, p))
 		op(&c, PLAN_PROC, NULL);

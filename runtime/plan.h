@@ -81,6 +81,7 @@ struct plan_exec_input {
 	const struct caps_sets *capabilities;
 	const struct seccomp_program *seccomp; /* NULL: none */
 	uint64_t namespaces; /* CLONE_NEW... that the container does not share with the host */
+	const char *rootfs;  /* where it has no mount namespace: the host's path of its root */
 	bool user_namespace, enters_cgroups, privileged;
 	unsigned preserve;
 	enum spec_personality personality;

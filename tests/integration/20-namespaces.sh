@@ -100,3 +100,11 @@ for bad in kernel.pid_max vm.swappiness kernel.hostname net.ipv4../../../kernel/
 done
 bundle '.linux.namespaces |= map(select(.type != "network"))' '.linux.sysctl = {"net.ipv4.ip_forward": "1"}'
 refuse_run "a sysctl of the host's network" 'sysctl'
+
+# A container without a mount namespace is a chroot; exec must end up in it too, not in the host's root.
+bundle 'del(.mounts, .linux.maskedPaths, .linux.readonlyPaths, .hostname) | .root.readonly = false' '.linux.namespaces = [{"type": "pid"}]' -- sleep 1000
+if is_holm; then
+	run_detached
+	is 'exec into a chroot sees its root' "$(holm exec "$id" ls /)" "$(ls "$rootfs")"
+	holm delete --force "$id"
+fi
