@@ -109,7 +109,7 @@ static int setup(void **state)
 /* Calls each for every entry of the cache, returns how many. */
 static unsigned each_entry(struct fixture *f, void (*each)(int dir, const char *name, void *data), void *data)
 {
-	int fd = openat(f->root, ".seccomp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(f->root, ".seccomp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 	unsigned n = 0;
