@@ -85,6 +85,8 @@ enum {				      /* plan_mount.flags */
 	PLAN_MOUNT_FALLBACK = 128,    /* where it may not be mounted: bind source, a path of the host, instead */
 	PLAN_MOUNT_NO_SYMLINK = 256,  /* the target's last part must not be a symlink (/proc, /sys) */
 	PLAN_MOUNT_SUPERBLOCK_RO = 512, /* "ro" for the file system too */
+	PLAN_MOUNT_SOURCE_NOFOLLOW = 2048, /* SOURCE_PATH: a symlink is itself bound */
+	PLAN_MOUNT_TARGET_NOFOLLOW = 4096, /* the target's last part is no symlink: it is covered, not followed */
 	PLAN_MOUNT_IN_PROC = 1024,    /* the target may lie in a procfs (one of the few files that may) */
 };
 

@@ -162,14 +162,14 @@ int make_parent_in_root(const char *path, const char **ret_name)
 	return walk_to_parent(path, false, ret_name);
 }
 
-int make_in_root(const char *path, enum in_root what)
+static int make(const char *path, enum in_root what, bool follow)
 {
-	int type = what == IN_ROOT_DIRECTORY ? O_DIRECTORY : 0;
+	int type = (what == IN_ROOT_DIRECTORY ? O_DIRECTORY : 0) | (follow ? 0 : O_NOFOLLOW);
 	long fd = open_in_root(path, O_PATH | type);
 
 	for (int attempt = 0; fd == -ENOENT && attempt < 8; attempt++) {
 		const char *name;
-		int parent = walk_to_parent(path, true, &name);
+		int parent = walk_to_parent(path, follow, &name);
 		long r;
 
 		if (what == IN_ROOT_DIRECTORY)
@@ -184,6 +184,11 @@ int make_in_root(const char *path, enum in_root what)
 		fd = open_in_root(path, O_PATH | type);
 	}
 	return (int)check(fd, "open '%s' in the root", path);
+}
+
+int make_in_root(const char *path, enum in_root what)
+{
+	return make(path, what, true);
 }
 
 void attach(int tree, int target, const char *path)
@@ -393,13 +398,14 @@ static int new_mount(const struct plan_mount *m)
 
 static int bound_tree(const struct plan_mount *m)
 {
-	unsigned recursive = m->flags & PLAN_MOUNT_RECURSIVE ? AT_RECURSIVE : 0;
+	unsigned flags = (m->flags & PLAN_MOUNT_RECURSIVE ? AT_RECURSIVE : 0) |
+			 (m->flags & PLAN_MOUNT_SOURCE_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0);
 	int tree;
 
 	if (m->from == PLAN_SOURCE_HOST)
 		tree = receive_fd(MESSAGE_TREE);
 	else
-		tree = (int)check(sys(open_tree, AT_FDCWD, text(m->source), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive),
+		tree = (int)check(sys(open_tree, AT_FDCWD, text(m->source), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags),
 				  "open the mount's source '%s'", text(m->source));
 	set_propagation(tree, m->tree_propagation, text(m->source));
 	set_attributes(tree, 0, m->set, m->clear, text(m->target));
@@ -516,7 +522,7 @@ void do_mount(const struct plan_op *op)
 	st.st_mode = S_IFDIR;
 	if (m->from != PLAN_SOURCE_NEW)
 		check(sys(newfstatat, tree, "", &st, AT_EMPTY_PATH), "stat the source of '%s'", path);
-	target = make_in_root(path, S_ISDIR(st.st_mode) ? IN_ROOT_DIRECTORY : IN_ROOT_FILE);
+	target = make(path, S_ISDIR(st.st_mode) ? IN_ROOT_DIRECTORY : IN_ROOT_FILE, !(m->flags & PLAN_MOUNT_TARGET_NOFOLLOW));
 	verify_proc(m, tree, target);
 	if (m->flags & PLAN_MOUNT_COPY_UP)
 		copy_folder(target, tree, path);

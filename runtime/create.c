@@ -216,6 +216,26 @@ static bool enters_itself(const struct cgroup_plan *plan)
 	return plan->cgroup.scope;
 }
 
+/* crun's copy-symlink: what the sources that are symlinks point to; NULL where no mount asks. */
+static const char *const *read_symlinks(struct creation *c)
+{
+	const char **links = NULL;
+
+	for (size_t i = 0; i < c->spec.n_mounts; i++) {
+		const struct spec_mount *m = &c->spec.mounts[i];
+		char target[4096];
+		ssize_t n = m->copy_symlink && m->source ? readlinkat(c->bundle_fd, m->source, target, sizeof(target) - 1) : -1;
+
+		if (n < 0)
+			continue;
+		if (!links)
+			links = arena_array(&c->arena, const char *, c->spec.n_mounts);
+		target[n] = 0;
+		links[i] = arena_strdup(&c->arena, target);
+	}
+	return links;
+}
+
 static int compile(struct creation *c, struct error *e)
 {
 	struct winsize size = {0};
@@ -235,6 +255,7 @@ static int compile(struct creation *c, struct error *e)
 		.preserve = c->inherited,
 		.listen_fds = c->listen_fds,
 		.limits = c->limits,
+		.symlinks = read_symlinks(c),
 	};
 
 	if (c->notify)

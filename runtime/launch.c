@@ -145,7 +145,8 @@ static int open_map(struct launch *l, const struct plan_tree *tree, struct idmap
 static int open_source(struct launch *l, const struct plan_tree *tree, struct idmap_cache *maps, int *ret_fd, struct error *e)
 {
 	auto_fd fd = syscall(SYS_open_tree, AT_FDCWD, tree->path,
-			     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (tree->recursive ? AT_RECURSIVE : 0));
+			     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (tree->recursive ? AT_RECURSIVE : 0) |
+				     (tree->nofollow ? AT_SYMLINK_NOFOLLOW : 0));
 	struct stat st;
 
 	if (fd < 0)

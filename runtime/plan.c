@@ -270,6 +270,8 @@ static struct plan_mount mount_of(struct compiler *c, const struct spec_mount *m
 		out.propagation = block_bytes(c->block, propagation, m->n_propagation * sizeof(*propagation));
 	if (in_proc(target))
 		out.flags |= PLAN_MOUNT_IN_PROC;
+	if (m->destination_nofollow)
+		out.flags |= PLAN_MOUNT_TARGET_NOFOLLOW;
 	if (str_equal(target, "/proc") || str_equal(target, "/sys"))
 		out.flags |= PLAN_MOUNT_NO_SYMLINK;
 	return out;
@@ -288,12 +290,18 @@ static void add_bind(struct compiler *c, const char *cause, struct plan_mount mo
 	mount.tree_propagation = tree_propagation(c);
 	if (recursive)
 		mount.flags |= PLAN_MOUNT_RECURSIVE;
+	if (m && m->source_nofollow)
+		mount.flags |= PLAN_MOUNT_SOURCE_NOFOLLOW;
 	mount.from = PLAN_SOURCE_PATH;
 	if (c->in->privileged) {
 		struct plan_tree *tree = add_tree(c);
 
 		mount.from = PLAN_SOURCE_HOST;
-		*tree = (struct plan_tree){.path = source, .cause = cause, .recursive = recursive, .use = PLAN_TREE_BIND};
+		*tree = (struct plan_tree){.path = source,
+					   .cause = cause,
+					   .recursive = recursive,
+					   .nofollow = m && m->source_nofollow,
+					   .use = PLAN_TREE_BIND};
 		if (m && m->idmap != SPEC_IDMAP_NONE) {
 			const struct spec_linux *l = &c->spec->linux_;
 			struct idmap *map = arena_new(c->arena, struct idmap);
@@ -523,6 +531,10 @@ static int add_mount(struct compiler *c, size_t i)
 	if (m->bind && !m->remount) {
 		if (!m->source)
 			return error_refuse(c->e, ERROR_INVALID, "%s.source: a bind mount needs one", cause);
+		if (c->in->symlinks && c->in->symlinks[i]) {
+			op_string(c, PLAN_SYMLINK, cause, target, c->in->symlinks[i]);
+			return 0;
+		}
 		if (m->idmap != SPEC_IDMAP_NONE && !c->in->privileged)
 			return error_refuse(c->e, ERROR_PERMISSION, "%s: idmapped mounts need root on the host", cause);
 		add_bind(c, cause, mount, host_path(c, m->source), m->recursive, m);

@@ -38,6 +38,7 @@ struct plan_input {
 	unsigned preserve;   /* descriptors from 3 on that go to the payload */
 	unsigned listen_fds; /* of those, systemd's */
 	const char *notify_folder; /* of the host, bound on /run/notify; NULL: none */
+	const char *const *symlinks; /* by mount: what its source, a symlink, points to (copy-symlink); NULL: not */
 	const struct rlimit *limits; /* the caller's own, by resource (RLIM_NLIMITS) */
 	uint32_t rows, columns;	     /* the terminal's size where the spec gives none; 0: unknown */
 };
@@ -45,7 +46,7 @@ struct plan_input {
 /* A mount that the host side opens and sends, in this order. */
 struct plan_tree {
 	const char *path, *cause;
-	bool recursive;
+	bool recursive, nofollow;
 	enum { PLAN_TREE_ROOT, PLAN_TREE_BIND, PLAN_TREE_DEVICE } use;
 	const struct idmap *map;     /* idmapped with it; NULL: not */
 	const char *map_namespace;   /* or with the user namespace at this path */

@@ -128,6 +128,25 @@ own_root
 rmdir "$root/proc" && ln -s etc "$root/proc"
 refuse_run 'a symlink as /proc' proc
 
+# Symlinks as crun's options have them (runc knows none of these)
+if is_holm; then
+	ln -s target-of-the-link "$work/link"
+	bundle ".mounts += [{\"destination\": \"/etc/copied\", \"type\": \"bind\", \"source\": \"$work/link\", \"options\": [\"bind\", \"copy-symlink\"]}]" -- \
+		readlink /etc/copied
+	own_root
+	is 'copy-symlink makes the link anew' "$(holm run "$id")" target-of-the-link
+	bundle ".mounts += [{\"destination\": \"/etc/bound\", \"type\": \"bind\", \"source\": \"$work/link\", \"options\": [\"bind\", \"src-nofollow\"]}]" -- \
+		readlink /etc/bound
+	own_root
+	is 'src-nofollow binds the link itself' "$(holm run "$id")" target-of-the-link
+	echo content >"$work/file"
+	bundle ".mounts += [{\"destination\": \"/etc/there\", \"type\": \"bind\", \"source\": \"$work/file\", \"options\": [\"bind\", \"dest-nofollow\"]}]" -- \
+		sh -c 'cat /etc/there; cat /etc/elsewhere'
+	own_root
+	ln -s elsewhere "$root/etc/there" && echo other >"$root/etc/elsewhere"
+	is 'dest-nofollow covers a link' "$(holm run "$id" | xargs)" 'content other'
+fi
+
 # The root
 bundle '.root.readonly = true' -- sh -c 'echo x >/y'
 refuse_run 'a read-only root' 'Read-only|read-only'
