@@ -72,7 +72,7 @@ static const char *choose_base(const struct cgroup_hierarchy *h, const struct cg
 {
 	const char *own = str_equal(h->own, "/") ? "" : h->own, *parent;
 
-	*ret_folder = "/holm";
+	*ret_folder = "";
 	if (*h->controllers)
 		return own;
 	if (!request->rootless && !access(SYSTEMD_RUNS, F_OK)) {
@@ -97,11 +97,10 @@ int cgroup_path_choose(const struct cgroup_hierarchy *h, const struct cgroup_req
 					    "linux.cgroupsPath: '%s' is the root, which can't be a container's", given);
 		if (*given != '/')
 			base = choose_base(h, request, arena, &folder);
-		if (!str_equal(folder, "/holm.slice"))
-			folder = "";
 	} else {
 		base = choose_base(h, request, arena, &folder);
-		rest = arena_format(arena, "/%s", request->id);
+		/* No folder of holm's own above it, where systemd doesn't keep one: nothing would remove that in the end. */
+		rest = arena_format(arena, *folder ? "/%s" : "/holm-%s", request->id);
 	}
 	*ret_path = arena_format(arena, "%s%s%s%s", h->mount, base, folder, rest);
 	*ret_base = arena_format(arena, "%s%s", h->mount, base);

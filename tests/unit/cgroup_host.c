@@ -115,9 +115,9 @@ static void test_choice_v1(void **state)
 	const struct cgroup_hierarchy *memory = h->v1_of[CGROUP_MEMORY], *cpu = h->v1_of[CGROUP_CPU];
 
 	(void)state;
-	check_choice(memory, NULL, "/sys/fs/cgroup/memory/caller/x/holm/id1");
-	check_choice(cpu, NULL, "/sys/fs/cgroup/cpu,cpuacct/holm/id1");
-	check_choice(memory, "", "/sys/fs/cgroup/memory/caller/x/holm/id1");
+	check_choice(memory, NULL, "/sys/fs/cgroup/memory/caller/x/holm-id1");
+	check_choice(cpu, NULL, "/sys/fs/cgroup/cpu,cpuacct/holm-id1");
+	check_choice(memory, "", "/sys/fs/cgroup/memory/caller/x/holm-id1");
 	check_choice(memory, "a/b", "/sys/fs/cgroup/memory/caller/x/a/b");
 	check_choice(memory, "/a/b", "/sys/fs/cgroup/memory/a/b");
 	check_choice(memory, "../../a", "/sys/fs/cgroup/memory/caller/x/a");
