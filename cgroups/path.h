@@ -4,7 +4,7 @@
  *
  *   cgroupsPath absolute      below each hierarchy's mount point
  *   relative                  below the base
- *   absent                    "holm/ID" below the base
+ *   absent                    "holm-ID" below the base ("holm.slice/ID" under systemd)
  *
  * The base is chosen per hierarchy.  v1: the caller's own cgroup (v1 lets processes and folders stand side by side). v2
  * knows no processes beside controllers, so there it is
