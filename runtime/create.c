@@ -62,7 +62,7 @@ struct creation {
 	struct launch launch;
 	int bundle_fd, root_fd, folder, lock, signals, start_socket;
 	unsigned listen_fds, inherited;
-	bool notify, v1_made;
+	bool notify, v1_made, launched;
 };
 
 static void creation_release(struct creation *c)
@@ -544,6 +544,7 @@ static int make_init(struct creation *c, struct error *e)
 	}
 	if (!r)
 		r = launch_begin(&c->launch, e);
+	c->launched = !r;
 	if (!r)
 		r = make_cgroup_v1(c, e);
 	if (!r)
@@ -587,12 +588,23 @@ static const struct step {
 	{"announce", announce, unannounce},
 };
 
-/* Undoes steps n-1..0. */
+static void run_poststop(struct creation *c)
+{
+	if (c->spec.hooks.kinds[SPEC_HOOK_POSTSTOP].n)
+		hooks_run_all(&c->spec.hooks, SPEC_HOOK_POSTSTOP, state_json(c, "stopped", 0), c->bundle_fd);
+}
+
+/*
+ * Undoes steps n-1..0.  The OCI (runtime.md, Lifecycle): after a hook that failed goes on with the deletion, and the poststop
+ * hooks end that.  holm can't tell which of init's hooks ran, so they follow every init.
+ */
 static void undo(struct creation *c, size_t n)
 {
 	while (n--)
 		if (steps[n].undo)
 			steps[n].undo(c);
+	if (c->launched)
+		run_poststop(c);
 }
 
 static int apply(struct creation *c, struct error *e)
@@ -653,8 +665,7 @@ static int tear_down(struct creation *c, struct error *e)
 	}
 	if (!r)
 		r = rdt_remove(&c->record.rdt, &first);
-	hooks_run_all(&c->spec.hooks, SPEC_HOOK_POSTSTOP, c->spec.hooks.kinds[SPEC_HOOK_POSTSTOP].n ? state_json(c, "stopped", 0) : NULL,
-		      c->bundle_fd);
+	run_poststop(c);
 	if (r) { /* the record stays: delete tries again */
 		*e = first;
 		return r;
