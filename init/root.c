@@ -352,6 +352,8 @@ static void configure(int fs, const char *option, const struct plan_mount *m)
 static int new_mount(const struct plan_mount *m)
 {
 	const plan_ref *data = at(m->data);
+	/* What is copied up is written first. */
+	uint64_t later = MOUNT_ATTR_NOSYMFOLLOW | (m->flags & PLAN_MOUNT_COPY_UP ? MOUNT_ATTR_RDONLY : 0);
 	long r, fs = sys(fsopen, text(m->type), FSOPEN_CLOEXEC);
 	bool fallback = m->flags & PLAN_MOUNT_FALLBACK;
 
@@ -382,7 +384,7 @@ static int new_mount(const struct plan_mount *m)
 		sys(fsconfig, fs, FSCONFIG_SET_FLAG, "ro", NULL, 0);
 	r = sys(fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 	if (r >= 0)
-		r = sys(fsmount, fs, FSMOUNT_CLOEXEC, m->set & ~(uint64_t)MOUNT_ATTR_NOSYMFOLLOW);
+		r = sys(fsmount, fs, FSMOUNT_CLOEXEC, m->set & ~later);
 	if ((r == -EPERM || r == -EBUSY) && fallback) {
 		r = sys(open_tree, AT_FDCWD, text(m->source), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 		if (r >= 0)
@@ -487,6 +489,16 @@ static void keep_proc(int tree)
 	init.proc_is_mounted = true;
 }
 
+/* The kernel would only say EINVAL. */
+static void refuse_folder(int target, const char *path)
+{
+	struct stat st;
+
+	check(sys(newfstatat, target, "", &st, AT_EMPTY_PATH), "stat '%s' in the root", path);
+	if (S_ISDIR(st.st_mode))
+		fail(EISDIR, "mount a file on '%s'", path);
+}
+
 /* Keeps the descriptor of a mount that later operations need; closes any other. */
 static void keep(int tree, const struct plan_mount *m)
 {
@@ -523,9 +535,13 @@ void do_mount(const struct plan_op *op)
 	if (m->from != PLAN_SOURCE_NEW)
 		check(sys(newfstatat, tree, "", &st, AT_EMPTY_PATH), "stat the source of '%s'", path);
 	target = make(path, S_ISDIR(st.st_mode) ? IN_ROOT_DIRECTORY : IN_ROOT_FILE, !(m->flags & PLAN_MOUNT_TARGET_NOFOLLOW));
+	if (!S_ISDIR(st.st_mode))
+		refuse_folder(target, path);
 	verify_proc(m, tree, target);
-	if (m->flags & PLAN_MOUNT_COPY_UP)
+	if (m->flags & PLAN_MOUNT_COPY_UP) {
 		copy_folder(target, tree, path);
+		set_attributes(tree, 0, m->set & MOUNT_ATTR_RDONLY, 0, path);
+	}
 	attach(tree, target, path);
 	shut(target);
 	for (uint32_t i = 0; i < m->n_propagation; i++)
