@@ -275,13 +275,14 @@ static int prepare(struct creation *c, bool make_root, struct error *e)
 	if (!str_is_id(c->request->id))
 		return error_refuse(e, ERROR_USAGE,
 				    "invalid container id '%s' (letters, digits, '_', '+', '-' and '.', at most 255)", c->request->id);
-	r = load_spec(c, e);
+	/* Before we open anything ourselves, which would look like the caller's. */
+	r = socket_inherited(c->request->preserve_fds, &c->listen_fds, &c->inherited, e);
+	if (!r)
+		r = load_spec(c, e);
 	if (!r)
 		r = check_terminal(c, e);
 	if (!r && make_root)
 		r = record_open_root(c->runtime->root, true, &c->root_fd, e);
-	if (!r)
-		r = socket_inherited(c->request->preserve_fds, &c->listen_fds, &c->inherited, e);
 	if (!r)
 		r = plan_cgroup(c, e);
 	if (!r)

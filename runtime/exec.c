@@ -34,6 +34,7 @@ struct execution {
 	struct plan_result plan;
 	struct launch launch;
 	int signals;
+	unsigned inherited;
 };
 
 static void execution_release(struct execution *x)
@@ -108,12 +109,9 @@ static int compile(struct execution *x, struct error *e)
 		.enters_cgroups = x->entry.n_joins > 0,
 		.privileged = !x->runtime->rootless,
 		.personality = record->personality,
+		.preserve = x->inherited,
 	};
-	unsigned listen_fds;
-	int r = socket_inherited(x->request->preserve_fds, &listen_fds, &input.preserve, e);
 
-	if (r)
-		return r;
 	if (!x->request->detach && x->process->terminal && attach_window_size(&size)) {
 		input.rows = size.ws_row;
 		input.columns = size.ws_col;
@@ -173,8 +171,12 @@ static int execute(struct execution *x, int *ret_status, struct error *e)
 {
 	const struct container_exec *q = x->request;
 	struct attach attach;
-	int r = handle_open(&x->handle, x->runtime, q->id, e);
+	unsigned listen_fds;
+	/* Before we open anything ourselves, which would look like the caller's. */
+	int r = socket_inherited(q->preserve_fds, &listen_fds, &x->inherited, e);
 
+	if (!r)
+		r = handle_open(&x->handle, x->runtime, q->id, e);
 	if (!r)
 		r = check_status(x, e);
 	if (!r)
