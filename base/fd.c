@@ -112,9 +112,9 @@ int file_create(int dirfd, const char *path, mode_t mode, const void *data, size
 	return fd_write_all(fd, data, size);
 }
 
-int file_replace(int dirfd, const char *path, mode_t mode, const void *data, size_t size)
+/* Where the file system has no files without a name: a hidden one, and rename. */
+static int replace_by_rename(int dirfd, const char *path, const char *name, mode_t mode, const void *data, size_t size)
 {
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	char temporary[4096];
 	int r;
 
@@ -130,6 +130,30 @@ int file_replace(int dirfd, const char *path, mode_t mode, const void *data, siz
 	if (r && r != -EEXIST)
 		unlinkat(dirfd, temporary, 0);
 	return r;
+}
+
+int file_replace(int dirfd, const char *path, mode_t mode, const void *data, size_t size)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	char folder[4096] = ".", self[32];
+	auto_fd fd = -1;
+	int r;
+
+	if (name != path && (size_t)snprintf(folder, sizeof(folder), "%.*s", (int)(name - path), path) >= sizeof(folder))
+		return -ENAMETOOLONG;
+	fd = openat(dirfd, folder, O_WRONLY | O_TMPFILE | O_CLOEXEC, mode);
+	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR))
+		return replace_by_rename(dirfd, path, name, mode, data, size);
+	if (fd < 0)
+		return -errno;
+	r = fd_write_all(fd, data, size);
+	if (r)
+		return r;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	for (int try = 0; linkat(AT_FDCWD, self, dirfd, path, AT_SYMLINK_FOLLOW) < 0; try++)
+		if (errno != EEXIST || try == 2 || (unlinkat(dirfd, path, 0) < 0 && errno != ENOENT))
+			return -errno;
+	return 0;
 }
 
 int fd_send(int socket, const void *data, size_t size, const int *fds, size_t n_fds)
