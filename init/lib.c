@@ -213,7 +213,7 @@ union control {
 	char room[CMSG_SPACE(sizeof(int) * MESSAGE_MAX_FDS)];
 };
 
-void tell(enum message_type type, const void *data, const int *fds, size_t n_fds)
+long try_tell(enum message_type type, const void *data, const int *fds, size_t n_fds)
 {
 	uint32_t wire_type = type;
 	struct iovec iov[2] = {{&wire_type, sizeof(wire_type)}, {(void *)data, rules[type].size}};
@@ -233,7 +233,12 @@ void tell(enum message_type type, const void *data, const int *fds, size_t n_fds
 	do
 		r = sys(sendmsg, init.socket, &message, MSG_NOSIGNAL);
 	while (r == -EINTR);
-	if (r < 0) /* nobody listens any more: the host side was killed, and what it recorded is cleaned up by the id */
+	return r;
+}
+
+void tell(enum message_type type, const void *data, const int *fds, size_t n_fds)
+{
+	if (try_tell(type, data, fds, n_fds) < 0) /* nobody listens any more: the host side was killed, and what it recorded is cleaned up by the id */
 		quit(1);
 }
 

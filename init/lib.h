@@ -80,7 +80,8 @@ bool parse_number(const char *s, const char *end, uint32_t *ret);
 int shut(int fd);
 void write_all(int fd, const void *data, size_t n, const char *what);
 
-/* Messages: see init/message.h. */
+/* Messages: see init/message.h.  tell() ends init if nobody listens; try_tell() returns 0 or more, or -errno. */
+long try_tell(enum message_type type, const void *data, const int *fds, size_t n_fds);
 void tell(enum message_type type, const void *data, const int *fds, size_t n_fds);
 size_t receive(enum message_type type, int *fds, size_t max_fds);
 int receive_fd(enum message_type type);

@@ -131,6 +131,7 @@ static _Noreturn void run(char **argv)
 	const struct plan_op *ops;
 
 	sys(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	sys(prctl, PR_SET_NAME, INIT_NAME, 0, 0, 0);
 	if (!argv[0] || !argv[1] || !argv[2] || !parse_number(argv[1], argv[1] + strlen(argv[1]), &socket) ||
 	    !parse_number(argv[2], argv[2] + strlen(argv[2]), &plan))
 		quit(1);
@@ -139,8 +140,8 @@ static _Noreturn void run(char **argv)
 	reset_signals();
 	sys(umask, 0); /* modes are given in full; the payload gets its own */
 	if (3 + init.plan->preserve < socket)
-		sys(close_range, 3 + init.plan->preserve, socket - 1, 0);
-	sys(close_range, socket + 1, ~0U, 0);
+		check(sys(close_range, 3 + init.plan->preserve, socket - 1, 0), "close the descriptors that were inherited");
+	check(sys(close_range, socket + 1, ~0U, 0), "close the descriptors that were inherited");
 	sys(fcntl, socket, 2 /* F_SETFD */, 1 /* FD_CLOEXEC */);
 	ops = at(init.plan->ops);
 	for (uint32_t i = 0; i < init.plan->n_ops; i++) {

@@ -19,7 +19,7 @@
  *                           <--------------  MESSAGE_LISTENER (fd) seccomp's notifications
  *   MESSAGE_GO              -------------->                        the listener was handed on
  *                           <--------------  MESSAGE_ERROR         struct error; then init exits
- *   end of file: execve(2) happened, or init died: its wait status tells which
+ *   end of file: execve(2) happened, or init died: a process that still has INIT_NAME has not made it
  *
  * With create, what follows PLAN_START is said to whoever connects to the socket in the state folder (holm start).
  */
@@ -29,6 +29,9 @@
 #include <stdint.h>
 
 #include "base/error.h"
+
+/* init's name (PR_SET_NAME) up to execve(2): with a slash, so that no file's name is the same. */
+#define INIT_NAME "holm/init"
 
 enum message_type {
 	MESSAGE_NONE,

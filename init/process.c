@@ -13,6 +13,7 @@
 #include <linux/seccomp.h>
 #include <linux/filter.h>
 #include <linux/sockios.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -111,7 +112,11 @@ void do_fork(const struct plan_op *op)
 	if (pid) {
 		int32_t value = (int32_t)pid;
 
-		tell(MESSAGE_PID, &value, NULL, 0);
+		/* The child waits for an answer on the same socket: unknown to the host side, it would for ever. */
+		if (try_tell(MESSAGE_PID, &value, NULL, 0) < 0) {
+			sys(kill, pid, SIGKILL);
+			quit(1);
+		}
 		quit(0);
 	}
 	receive(MESSAGE_GO, NULL, 0); /* the host side knows us by now */

@@ -593,9 +593,9 @@ static int empty_folder(void)
 	if (init.empty >= 0)
 		return clone_of(init.empty, 0, "the empty folder");
 	fs = check(sys(fsopen, "tmpfs", FSOPEN_CLOEXEC), "make an empty folder");
-	sys(fsconfig, fs, FSCONFIG_SET_STRING, "size", "0", 0);
-	sys(fsconfig, fs, FSCONFIG_SET_STRING, "nr_inodes", "1", 0);
-	sys(fsconfig, fs, FSCONFIG_SET_STRING, "mode", "755", 0);
+	check(sys(fsconfig, fs, FSCONFIG_SET_STRING, "size", "0", 0), "make an empty folder");
+	check(sys(fsconfig, fs, FSCONFIG_SET_STRING, "nr_inodes", "1", 0), "make an empty folder");
+	check(sys(fsconfig, fs, FSCONFIG_SET_STRING, "mode", "755", 0), "make an empty folder");
 	check(sys(fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0), "make an empty folder");
 	tree = (int)check(sys(fsmount, fs, FSMOUNT_CLOEXEC,
 			      MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC),

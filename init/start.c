@@ -56,8 +56,14 @@ static void add_home(uint32_t uid)
 	struct stat st;
 	long size = 0, n;
 
-	if (fd >= 0 && !sys(newfstatat, fd, "", &st, AT_EMPTY_PATH) && S_ISREG(st.st_mode))
-		while (size < (long)sizeof(buffer) - 1 && (n = sys(read, fd, buffer + size, sizeof(buffer) - 1 - (size_t)size)) > 0)
+	/* Whatever stands there instead of the file, the image means it so; a failure of the host's is one. */
+	if (fd == -EIO || fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
+		fail(-fd, "open '/etc/passwd' in the root");
+	if (fd >= 0)
+		check(sys(newfstatat, fd, "", &st, AT_EMPTY_PATH), "look at '/etc/passwd' in the root");
+	if (fd >= 0 && S_ISREG(st.st_mode))
+		while (size < (long)sizeof(buffer) - 1 &&
+		       (n = check(sys(read, fd, buffer + size, sizeof(buffer) - 1 - (size_t)size), "read '/etc/passwd' in the root")) > 0)
 			size += n;
 	shut((int)fd);
 	for (const char *line = buffer, *stop = buffer + size; line < stop;) {

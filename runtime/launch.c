@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include <sys/wait.h>
 
 #include "base/fd.h"
+#include "base/str.h"
 #include "base/sys.h"
 #include "init/message.h"
 #include "netns/client.h"
@@ -23,6 +25,8 @@
 #include "runtime/record.h"
 #include "runtime/socket.h"
 #include "runtime/spawn.h"
+
+enum { DEATH_MS = 1000 }; /* how long the end of a process that has closed its files can take */
 
 static const struct message_rule rules[_MESSAGE_N] = MESSAGE_RULES;
 
@@ -50,6 +54,22 @@ static int translate_death(struct launch *l, const char *during, struct error *e
 }
 
 /*
+ * The end of file: execve(2) has closed the socket, or init died.  As long as it has not become the payload it bears its own
+ * name.  A payload can give itself that name too; it does not end then.
+ */
+static int check_exec(struct launch *l, struct error *e)
+{
+	struct pollfd end = {.fd = l->pidfd, .events = POLLIN};
+	auto_free char *name = NULL;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)l->pid);
+	if (file_read(AT_FDCWD, path, 64, &name, NULL) || !str_equal(name, INIT_NAME "\n") || poll(&end, 1, DEATH_MS) <= 0)
+		return 0;
+	return translate_death(l, "execve(2)", e);
+}
+
+/*
  * Receives what init says next; takes a console aside on the way.  wanted: MESSAGE_NONE stands for the end of file.
  */
 static int expect(struct launch *l, enum message_type wanted, struct message *ret, int *ret_fd, struct error *e)
@@ -65,7 +85,7 @@ static int expect(struct launch *l, enum message_type wanted, struct message *re
 		if (r)
 			return error_system(e, -r, "talk to init");
 		if (!size)
-			return wanted == MESSAGE_NONE ? 0 : translate_death(l, rules[wanted].name, e);
+			return wanted == MESSAGE_NONE ? check_exec(l, e) : translate_death(l, rules[wanted].name, e);
 		if (message.type < _MESSAGE_N && rules[message.type].from_init && size == MESSAGE_SIZE(rules[message.type]) &&
 		    n_fds >= rules[message.type].min_fds) {
 			if (message.type == MESSAGE_ERROR) {
@@ -359,7 +379,7 @@ int launch_start(int folder, const char *id, pid_t pid, const struct launch *cal
 	int r;
 
 	l.plan = NULL;
-	l.pidfd = l.console = l.socket = -1;
+	l.console = l.socket = -1;
 	l.pid = pid;
 	r = socket_connect(folder, RECORD_START, SOCK_SEQPACKET, "start socket", &l.socket, e);
 	if (r)
@@ -376,8 +396,11 @@ int launch_start(int folder, const char *id, pid_t pid, const struct launch *cal
 	}
 	if (!r) {
 		r = launch_finish(&l, e);
+		if (r)
+			error_context(e, "container '%s'", id);
 		unlinkat(folder, RECORD_START, 0);
 	}
+	l.pidfd = -1; /* the caller's */
 	launch_release(&l);
 	return r;
 }

@@ -43,7 +43,8 @@ int launch_finish(struct launch *launch, struct error *e) must_check;
 void launch_kill(struct launch *launch);
 void launch_release(struct launch *launch);
 
-/* `holm start`: says go to an init that waits on the socket in folder, and learns how it went. */
+/* `holm start`: says go to an init that waits on the socket in folder, and learns how it went.  callbacks: the three, their
+   data and init's pidfd, which stays the caller's. */
 int launch_start(int folder, const char *id, pid_t pid, const struct launch *callbacks, struct error *e) must_check;
 
 /* Does an init wait on the socket in folder? */
