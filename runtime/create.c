@@ -182,8 +182,9 @@ static int plan_process(struct creation *c, struct error *e)
 	int r = 0;
 
 	if (c->spec.process) {
-		limits_fit(c->spec.process, c->limits);
-		r = caps_resolve(c->spec.process->capabilities, new_user, &c->capabilities, e);
+		r = limits_fit(c->spec.process, c->limits, e);
+		if (!r)
+			r = caps_resolve(c->spec.process->capabilities, new_user, &c->capabilities, e);
 	}
 	if (!r && c->spec.linux_.intel_rdt) {
 		r = rdt_check_host(e);
@@ -655,8 +656,10 @@ int container_create(const struct runtime *runtime, const struct container_creat
 static int tear_down(struct creation *c, struct error *e)
 {
 	struct error first = ERROR_INIT, next;
-	int r = 0, more;
+	int more, r = 0;
 
+	if (!record_relock(c->lock)) /* deleted by somebody else */
+		return 0;
 	if (!c->record.new_pid_namespace)
 		r = cgroup_kill(&c->cgroup.cgroup, &first);
 	more = cgroup_destroy(&c->cgroup.cgroup, &next);
@@ -711,15 +714,21 @@ static int run_to_end(struct creation *c, int *ret_status, struct error *e)
 	};
 	int r;
 
-	c->lock = fd_close(c->lock);
+	record_unlock(c->lock);
 	r = attach_wait(&attach, ret_status, e);
 	if (!r && *ret_status == 128 + SIGKILL)
 		tell_end(c);
 	if (!r && c->request->keep)
 		r = record_save_exit(c->folder, *ret_status, e);
-	if (r || c->request->keep)
+	if (r) { /* what nobody waits for would go on, and stay, unseen */
+		struct error ignored;
+
+		launch_kill(&c->launch);
+		if (tear_down(c, &ignored))
+			log_warning("%s", ignored.text);
 		return r;
-	return tear_down(c, e);
+	}
+	return c->request->keep ? 0 : tear_down(c, e);
 }
 
 int container_run(const struct runtime *runtime, const struct container_create *request, int *ret_status, struct error *e)

@@ -77,8 +77,9 @@ static int load_process(struct execution *x, struct error *e)
 		r = process_resolve(own, x->request, &x->handle.arena, &x->process, e);
 	if (r)
 		return r;
-	limits_fit(x->process, limits);
-	r = caps_resolve(x->process->capabilities, record->user_namespace, &x->capabilities, e);
+	r = limits_fit(x->process, limits, e);
+	if (!r)
+		r = caps_resolve(x->process->capabilities, record->user_namespace, &x->capabilities, e);
 	if (!r && !faccessat(x->handle.folder, RECORD_SECCOMP, F_OK, 0)) {
 		x->has_seccomp = true;
 		r = record_load_seccomp(x->handle.folder, record, &x->handle.arena, &x->seccomp, e);
@@ -195,7 +196,10 @@ static int execute(struct execution *x, int *ret_status, struct error *e)
 	if (r || q->detach)
 		return r;
 	attach = (struct attach){.pidfd = x->launch.pidfd, .signals = x->signals, .master = x->launch.console};
-	return attach_wait(&attach, ret_status, e);
+	r = attach_wait(&attach, ret_status, e);
+	if (r)
+		launch_kill(&x->launch);
+	return r;
 }
 
 int container_exec(const struct runtime *runtime, const struct container_exec *request, int *ret_status, struct error *e)

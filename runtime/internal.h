@@ -14,6 +14,7 @@ struct handle {
 	struct record record;
 	int root_fd, folder;
 	int pidfd; /* of init, -1: it is gone */
+	int lock;  /* held by us while we delete it, else -1 */
 	enum container_status status;
 };
 
@@ -21,7 +22,7 @@ struct handle {
 int handle_open(struct handle *h, const struct runtime *runtime, const char *id, struct error *e) must_check;
 void handle_release(struct handle *h);
 
-#define HANDLE_INIT ((struct handle){.root_fd = -1, .folder = -1, .pidfd = -1})
+#define HANDLE_INIT ((struct handle){.root_fd = -1, .folder = -1, .pidfd = -1, .lock = -1})
 #define auto_handle __attribute__((cleanup(handle_release))) struct handle
 
 /* Decimal, no newline, by a hidden temporary file and rename: whoever sees the file sees all of it. */

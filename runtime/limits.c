@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "runtime/limits.h"
 
+#include <errno.h>
 #include <linux/capability.h>
 #include <stdbool.h>
 #include <sys/syscall.h>
@@ -18,7 +19,7 @@ static bool can_raise(void)
 	return data[0].effective & 1U << CAP_SYS_RESOURCE;
 }
 
-void limits_fit(struct spec_process *process, struct rlimit ret_own[RLIM_NLIMITS])
+int limits_fit(struct spec_process *process, struct rlimit ret_own[RLIM_NLIMITS], struct error *e)
 {
 	int raise = -1; /* asked for only when needed */
 
@@ -26,7 +27,8 @@ void limits_fit(struct spec_process *process, struct rlimit ret_own[RLIM_NLIMITS
 		struct spec_rlimit *l = &process->rlimits[i];
 		rlim_t max;
 
-		getrlimit(l->resource, &ret_own[l->resource]);
+		if (getrlimit(l->resource, &ret_own[l->resource]) < 0)
+			return error_system(e, errno, "process.rlimits[%zu]: read the limit that holm itself has", i);
 		max = ret_own[l->resource].rlim_max;
 		if (l->hard <= max)
 			continue;
@@ -40,4 +42,5 @@ void limits_fit(struct spec_process *process, struct rlimit ret_own[RLIM_NLIMITS
 		if (l->soft > max)
 			l->soft = max;
 	}
+	return 0;
 }

@@ -49,7 +49,7 @@ static int derive_status(struct handle *h, struct error *e)
 
 	h->status = CONTAINER_STOPPED;
 	if (!h->record.pid) {
-		if (record_is_locked(h->folder))
+		if (h->lock < 0 && record_is_locked(h->folder))
 			h->status = CONTAINER_CREATING;
 		return 0;
 	}
@@ -64,7 +64,7 @@ static int derive_status(struct handle *h, struct error *e)
 	if (!faccessat(h->folder, RECORD_START, F_OK, AT_SYMLINK_NOFOLLOW)) {
 		if (!launch_is_waiting(h->folder, &ignored))
 			h->status = CONTAINER_CREATED;
-		else if (record_is_locked(h->folder))
+		else if (h->lock < 0 && record_is_locked(h->folder))
 			h->status = CONTAINER_CREATING;
 	}
 	if (!cgroup_is_frozen(&h->record.cgroup, &frozen, &ignored) && frozen)
@@ -97,6 +97,7 @@ void handle_release(struct handle *h)
 	h->root_fd = fd_close(h->root_fd);
 	h->folder = fd_close(h->folder);
 	h->pidfd = fd_close(h->pidfd);
+	h->lock = fd_close(h->lock);
 	arena_release(&h->arena);
 }
 
@@ -270,6 +271,7 @@ int container_start(const struct runtime *runtime, const char *id, struct error 
 		return error_refuse(e, ERROR_INVALID, "container '%s': its config.json has no process to start", id);
 	if (notify_host() && !faccessat(h.folder, NOTIFY_DIRECTORY, F_OK, 0))
 		r = notify_open(h.folder, &notify, e);
+	callbacks.pidfd = h.pidfd;
 	if (!r)
 		r = launch_start(h.folder, id, h.record.pid, &callbacks, e);
 	if (!r) {
@@ -386,26 +388,49 @@ static int destroy(struct handle *h, struct error *e)
 	return record_remove(h->root_fd, h->record.id, h->folder, e);
 }
 
-/* A folder without a record that can be read: nothing but the folder is known. */
+/* A folder without a record, or with half of one: its creator died before it made anything else. */
 static int remove_broken(struct handle *h, const char *id, struct error *e)
 {
 	return record_remove(h->root_fd, id, h->folder, e);
 }
 
+/*
+ * --force takes the lock from whoever has it: a creator whose init is killed gives up, undoes what it did and goes; another
+ * delete ends by itself.
+ */
+static int lock_by_force(struct handle *h, const char *id, struct error *e)
+{
+	useconds_t pause = 500;
+	int64_t waited = 0;
+	int r;
+
+	while ((r = record_lock(h->folder, id, &h->lock, e)) && e->kind == ERROR_STATE && waited < DEATH_MS * 1000) {
+		struct error ignored;
+
+		if (!record_load(h->folder, id, &h->arena, &h->record, &ignored) && !derive_status(h, &ignored) && h->pidfd >= 0)
+			sys_pidfd_send_signal(h->pidfd, SIGKILL);
+		h->pidfd = fd_close(h->pidfd);
+		usleep(pause);
+		waited += pause;
+		pause = pause < 100000 ? 2 * pause : pause;
+	}
+	return r;
+}
+
 int container_delete(const struct runtime *runtime, const char *id, bool force, struct error *e)
 {
 	auto_handle h = HANDLE_INIT;
-	auto_fd lock = -1;
 	int r = open_folder(&h, runtime, id, e);
 
+	if (!r)
+		r = force ? lock_by_force(&h, id, e) : record_lock(h.folder, id, &h.lock, e);
 	if (r)
 		return force && e->kind == ERROR_NOT_FOUND ? 0 : r;
+	/* Only now: what was there before we had the lock may be half of it. */
 	r = record_load(h.folder, id, &h.arena, &h.record, e);
+	/* One that could not be read this time is not broken: without it, all that it leads to would stay behind. */
 	if (r)
-		return force ? remove_broken(&h, id, e) : r;
-	r = record_lock(h.folder, id, &lock, e);
-	if (r)
-		return r;
+		return force && (h.lock < 0 || e->kind == ERROR_INVALID) ? remove_broken(&h, id, e) : r;
 	r = derive_status(&h, e);
 	if (r)
 		return r;

@@ -60,8 +60,12 @@ int record_claim(int root_fd, const char *id, int *ret_folder, struct error *e)
 		return error_system(e, errno, "make the state folder of '%s'", id);
 	}
 	fd = openat(root_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return error_system(e, errno, "open the state folder of '%s'", id);
+	if (fd < 0) {
+		int code = errno;
+
+		unlinkat(root_fd, id, AT_REMOVEDIR);
+		return error_system(e, code, "open the state folder of '%s'", id);
+	}
 	*ret_folder = fd;
 	return 0;
 }
@@ -292,7 +296,10 @@ int record_load(int folder, const char *id, struct arena *arena, struct record *
 	json_each(json_find(json, "annotations"), add_annotation, &annotations);
 	ret->annotations = annotations.pairs;
 	ret->n_annotations = annotations.n;
-	if (!file_read(folder, RECORD_INIT, 256, &init, NULL)) {
+	r = file_read(folder, RECORD_INIT, 256, &init, NULL);
+	if (r && r != -ENOENT)
+		return error_system(e, -r, "container '%s': read the record of its process", id);
+	if (!r) {
 		char boot_id[64];
 		uint64_t start;
 		int pid;
@@ -333,10 +340,24 @@ bool record_is_locked(int folder)
 	return flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
+/* Is the file without a name any more?  A lock on it keeps nobody out of anything. */
+static bool is_removed(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && !st.st_nlink;
+}
+
 int record_lock(int folder, const char *id, int *ret_lock, struct error *e)
 {
 	auto_fd fd = openat(folder, RECORD_FILE, O_RDONLY | O_CLOEXEC);
 
+	if (fd < 0 && errno == ENOENT && is_removed(folder))
+		return error_refuse(e, ERROR_NOT_FOUND, "container '%s': container does not exist", id);
+	if (fd < 0 && errno == ENOENT) {
+		*ret_lock = -1;
+		return 0;
+	}
 	if (fd < 0)
 		return error_system(e, errno, "container '%s': open its record", id);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
@@ -344,19 +365,32 @@ int record_lock(int folder, const char *id, int *ret_lock, struct error *e)
 			return error_refuse(e, ERROR_STATE, "container '%s': another holm is at work on it", id);
 		return error_system(e, errno, "container '%s': lock its record", id);
 	}
+	if (is_removed(fd))
+		return error_refuse(e, ERROR_NOT_FOUND, "container '%s': container does not exist", id);
 	*ret_lock = take_fd(&fd);
 	return 0;
 }
 
+void record_unlock(int lock)
+{
+	flock(lock, LOCK_UN);
+}
+
+bool record_relock(int lock)
+{
+	/* Should the kernel have no memory for a lock, the end goes on without: two that remove the same do no harm. */
+	while (flock(lock, LOCK_EX) < 0 && errno == EINTR)
+		;
+	return !is_removed(lock);
+}
+
 /* What a container leaves, the record itself last: as long as it is there, delete finds everything. */
-static int remove_known(int folder)
+static void remove_known(int folder)
 {
 	static const char *const names[] = {RECORD_INIT, RECORD_START, RECORD_SECCOMP, RECORD_FILE};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (unlinkat(folder, names[i], 0) < 0 && errno != ENOENT)
-			return -errno;
-	return 0;
+		unlinkat(folder, names[i], 0);
 }
 
 /* Whatever else lies there (the folder is ours alone; notify/ is one level deep). */
@@ -395,10 +429,11 @@ static int remove_rest(int folder, unsigned depth)
 
 int record_remove(int root_fd, const char *id, int folder, struct error *e)
 {
-	int r = remove_known(folder);
+	int r = 0;
 
-	if (!r && unlinkat(root_fd, id, AT_REMOVEDIR) < 0) {
-		r = errno == ENOTEMPTY || errno == EEXIST ? remove_rest(folder, 0) : errno == ENOENT ? 0 : -errno;
+	remove_known(folder);
+	if (unlinkat(root_fd, id, AT_REMOVEDIR) < 0 && errno != ENOENT) {
+		r = remove_rest(folder, 0);
 		if (!r && unlinkat(root_fd, id, AT_REMOVEDIR) < 0 && errno != ENOENT)
 			r = -errno;
 	}

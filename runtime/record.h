@@ -80,8 +80,14 @@ int record_load_exit(int folder);
 /* Is the creator still at work? */
 bool record_is_locked(int folder);
 
-/* Takes the lock, so that nobody else creates, starts or deletes meanwhile; ERROR_STATE if it is held. */
+/* Takes the lock, so that nobody else creates or deletes meanwhile.  ERROR_STATE if it is held, ERROR_NOT_FOUND if the
+   container was deleted since the folder was opened.  *ret_lock is -1 where the folder has no record. */
 int record_lock(int folder, const char *id, int *ret_lock, struct error *e) must_check;
+
+/* Gives the creator's lock up while the payload runs, and waits until it is ours again.  False: somebody has deleted the
+   container meanwhile, whatever has its id now is another. */
+void record_unlock(int lock);
+bool record_relock(int lock) must_check;
 
 /* Removes the folder and all that is in it. */
 int record_remove(int root_fd, const char *id, int folder, struct error *e) must_check;
