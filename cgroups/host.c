@@ -164,11 +164,14 @@ int cgroup_host_find(struct arena *arena, struct cgroup_host **ret, struct error
 			return error_system(e, errno, "look at '" CGROUP_MOUNT "'");
 		s.f_type = 0;
 	}
-	if (s.f_type == CGROUP2_SUPER_MAGIC)
+	if (s.f_type == CGROUP2_SUPER_MAGIC) {
 		v2_mount = CGROUP_MOUNT;
-	else if (s.f_type == TMPFS_MAGIC && !statfs(CGROUP_MOUNT "/unified", &s) && s.f_type == CGROUP2_SUPER_MAGIC)
-		v2_mount = CGROUP_MOUNT "/unified";
-	else if (s.f_type != TMPFS_MAGIC) {
+	} else if (s.f_type == TMPFS_MAGIC) {
+		if (statfs(CGROUP_MOUNT "/unified", &s) < 0 && errno != ENOENT)
+			return error_system(e, errno, "look at '" CGROUP_MOUNT "/unified'");
+		if (s.f_type == CGROUP2_SUPER_MAGIC)
+			v2_mount = CGROUP_MOUNT "/unified";
+	} else {
 		*ret = arena_new(arena, struct cgroup_host); /* nothing is mounted there: CGROUP_MODE_NONE */
 		return 0;
 	}
