@@ -90,6 +90,8 @@ static void print_field(struct str *text, const struct field *field, const void 
 		break;
 	case FIELD_MAC:
 		mac = p;
+		if (!memcmp(mac, (uint8_t[6]){0}, 6)) /* not chosen yet */
+			break;
 		str_addf(text, "%s %02x:%02x:%02x:%02x:%02x:%02x\n", field->key, mac[0], mac[1], mac[2], mac[3], mac[4],
 			 mac[5]);
 		break;
@@ -406,6 +408,22 @@ static int has_interface(const char *name, void *data, struct error *e)
 	return 0;
 }
 
+/* What a writer left that was killed: file_replace()'s ".NAME". */
+static void remove_drafts(const struct store *store, const char *path)
+{
+	int fd = openat(store->state, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir) {
+		fd_close(fd);
+		return;
+	}
+	for (const struct dirent *entry; (entry = readdir(dir));)
+		if (entry->d_name[0] == '.' && !str_equal(entry->d_name, ".") && !str_equal(entry->d_name, ".."))
+			unlinkat(fd, entry->d_name, 0);
+	closedir(dir);
+}
+
 void store_drop_instance(const struct store *store, const char *id)
 {
 	char path[NET_ID_SIZE + 64];
@@ -417,7 +435,10 @@ void store_drop_instance(const struct store *store, const char *id)
 	member_path(path, id, "instance", "");
 	unlinkat(store->state, path, 0);
 	member_path(path, id, "", "");
-	unlinkat(store->state, path, AT_REMOVEDIR);
+	if (unlinkat(store->state, path, AT_REMOVEDIR) < 0 && errno == ENOTEMPTY) {
+		remove_drafts(store, path);
+		unlinkat(store->state, path, AT_REMOVEDIR);
+	}
 }
 
 int store_load_member(const struct store *store, const char *id, const char *name, struct net_member *ret,

@@ -1,0 +1,62 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tags: serial
+# Rates and counters.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/net.sh"
+
+host h
+outside h out
+join h a network=default egress=16M/64k ingress=8M
+a4=$(part address4)
+join h b network=default
+b4=$(part address4)
+for name in a b out; do
+	on "$name" /usr/bin/python3 "$traffic" sink 0.0.0.0 5001 >"$work/sink-$name" 2>&1 &
+	servers+=($!)
+done
+wait_for 5 sh -c "ip netns exec $prefix-out ss -ltn | grep -q :5001 && ip netns exec $prefix-a ss -ltn | grep -q :5001"
+
+# rate FROM ADDRESS NAME: bytes per second that arrive at NAME's sink
+rate() {
+	local before
+	before=$(wc -l <"$work/sink-$3")
+	on "$1" /usr/bin/python3 "$traffic" flow tcp "$2" 5001 2 >/dev/null
+	wait_for 10 sh -c "[ \$(wc -l <'$work/sink-$3') -gt $before ]"
+	tail -n 1 "$work/sink-$3"
+}
+
+# within NAME GOT LEAST MOST
+within() {
+	if [ "$2" -ge "$3" ] && [ "$2" -le "$4" ]; then ok "$1"; else not_ok "$1" "got: $2" "expected: $3 to $4"; fi
+}
+
+within 'what it sends: 16 Mbit/s' "$(rate a "$b4" b)" 1400000 2300000
+within 'what it receives: 8 Mbit/s' "$(rate b "$a4" a)" 700000 1200000
+within 'others are not limited' "$(rate b 192.0.2.2 out)" 20000000 100000000000
+check 'changed while running' net h limit a eth0 egress=40M ingress=
+within 'more to send' "$(rate a 192.0.2.2 out)" 3500000 5700000
+within 'no limit to receive' "$(rate b "$a4" a)" 20000000 100000000000
+check 'the limit taken away' net h limit a eth0 egress=
+within 'no limit to send' "$(rate a "$b4" b)" 20000000 100000000000
+is 'its queue is gone' "$(ip_on h -j link show type ifb | jq length)" 0
+refuses 'a rate that is none' 'invalid: .*is not a rate' net h limit a eth0 egress=fast
+refuses 'an interface that is not there' "not-found: instance 'a' has no interface 'eth5'" net h limit a eth5 egress=1M
+
+# --- counters ---
+serve out udp 192.0.2.2 53
+ip_on out addr add 10.5.5.5/32 dev eth0
+serve out udp 10.5.5.5 53
+ip_on h route add 10.5.5.5/32 via 192.0.2.2
+join h c network=default
+serve b udp "$b4" 53
+for _ in 1 2 3; do ask c udp 192.0.2.2 53 1000 >/dev/null; done
+for _ in 1 2; do ask c udp 10.5.5.5 53 500 >/dev/null; done
+ask c udp "$b4" 53 700 >/dev/null
+counted=$(net h counters c)
+is 'to the world: 3 datagrams of 1028 bytes, and answers' "$(part wan "$counted"/ | cut -d / -f 1)" 3084
+like 'packets both ways' "$counted" 'wan=3084/3/[0-9]+/3'
+like 'to the lan: 2 of 528' "$counted" 'lan=1056/2/[0-9]+/2'
+total=$(sed -n 's/.*total=\([0-9]*\).*/\1/p' <<<"$counted")
+check 'the whole is more: neighbours, headers' test "$total" -gt $((3084 + 1056 + 728))
+like 'all are listed without a name' "$(net h counters | cut -d ' ' -f 1 | sort | tr '\n' ' ')" 'a b c '
