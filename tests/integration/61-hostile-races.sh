@@ -3,7 +3,8 @@
 # A neighbour who shares the root swaps its parts while containers are started in it (security.md, class A: CVE-2021-30465 and
 # its like).  HOLM_RACES: how many starts for each scene.
 # timeout: 300
-# tags: host serial
+# where: host
+# tags: serial
 . "$(dirname "$0")/lib.sh"
 races=${HOLM_RACES:-300}
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Ways out through what a start leaves open: stray descriptors and working folders (CVE-2024-21626), holm's own executable
 # (CVE-2019-5736), sockets and state of the host (security.md, classes C, D and H).
+# where: host
 # timeout: 200
 . "$(dirname "$0")/lib.sh"
 
