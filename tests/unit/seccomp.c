@@ -418,7 +418,7 @@ static void test_kernel(void **state)
 		code |= (syscall(SYS_getppid) == -1 && errno == EACCES) ? 0 : 2;
 		code |= (syscall(9999) == -1 && errno == ENOSYS) ? 0 : 4;
 		code |= (syscall(SYS_statx, -1, NULL, 0, 0, NULL) == -1 && errno != EACCES) ? 0 : 8;
-		_exit(code);
+		syscall(SYS_exit_group, code); /* _exit() would let a sanitizer make calls that the filter denies */
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
