@@ -122,6 +122,11 @@ int container_stats(const struct runtime *runtime, const char *id, unsigned what
 int container_watch(const struct runtime *runtime, const char *id, unsigned kinds, struct cgroup_watch **ret,
 		    struct error *e) must_check;
 
+/* The container that a process of the host is in, by its cgroup: the innermost where containers run in containers.
+   ret_inner_pid: its pid in there.  ERROR_NOT_FOUND: in none, or no such process. */
+int container_of_process(const struct runtime *runtime, pid_t pid, struct arena *arena, struct container_state *ret,
+			 pid_t *ret_inner_pid, struct error *e) must_check;
+
 /* What this host can enforce (cgroups/check.h). */
 int container_check(const struct runtime *runtime, struct arena *arena, struct cgroup_check **ret, size_t *ret_n,
 		    struct error *e) must_check;
