@@ -27,6 +27,7 @@ struct init {
 	int held;	/* a tmpfs (/dev, cgroups) that is filled while it is detached */
 	const char *held_path;
 	int null;	/* the host's null device, checked */
+	int clocks;	/* /proc/self/timens_offsets */
 	int empty;	/* an empty read-only tmpfs that masks folders */
 	uint64_t last_effective; /* permitted set while the payload's is not yet in force */
 	bool no_new_privileges;

@@ -28,7 +28,9 @@ enum plan_kind {
 	PLAN_JOIN,		/* namespace: receive MESSAGE_NAMESPACE and setns(2) */
 	PLAN_UNSHARE,		/* number: CLONE_NEW... */
 	PLAN_BECOME_ROOT,	/* uid and gid 0 of the user namespace just joined */
-	PLAN_TIME_OFFSETS,	/* string: lines for /proc/self/timens_offsets, before the fork that enters it */
+	PLAN_CHECK_MAPS,	/* maps: those of the user namespace just joined must be these */
+	PLAN_OPEN_CLOCKS,	/* open /proc/self/timens_offsets, before a user namespace takes the right to; number: no root */
+	PLAN_TIME_OFFSETS,	/* string: lines for that file, before the fork that enters the time namespace */
 	PLAN_CGROUPS,		/* receive MESSAGE_CGROUPS and enter each v1 folder */
 	PLAN_FORK,		/* go on in a child (its parent is the host side) and tell its pid */
 	PLAN_TELL,		/* number: the message to send */
@@ -162,6 +164,10 @@ struct plan_op {
 			uint32_t n_bits, mode;
 		} memory_policy;
 		struct plan_user user;
+		struct {
+			plan_ref uids, gids; /* arrays of n struct spec_id_map's three uint32_t: inside, outside, how many */
+			uint32_t n_uids, n_gids;
+		} maps;
 		struct {
 			plan_ref mask; /* n bytes */
 			uint32_t n;

@@ -80,14 +80,72 @@ void do_become_root(const struct plan_op *op)
 	sys(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
+/* The next decimal number of *p, blanks before it skipped. */
+static bool next_number(const char **p, uint32_t *ret)
+{
+	const char *end;
+
+	while (**p == ' ' || **p == '\n')
+		++*p;
+	for (end = *p; *end >= '0' && *end <= '9'; end++)
+		;
+	if (!parse_number(*p, end, ret))
+		return false;
+	*p = end;
+	return true;
+}
+
+/* The kernel may list them in another order. */
+static bool has_extent(const uint32_t *list, uint32_t n, const uint32_t *extent)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (!memcmp(list + 3UL * i, extent, 3 * sizeof(*extent)))
+			return true;
+	return false;
+}
+
+static void check_map(const char *path, const char *key, const uint32_t *wanted, uint32_t n_wanted)
+{
+	static char buffer[340 * 36]; /* UID_GID_MAP_MAX_EXTENTS lines */
+	int fd = (int)check(sys(openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0), "open '%s'", path);
+	size_t size = 0;
+	uint32_t extent[3], n = 0;
+	const char *p = buffer;
+	bool same = true;
+	long r;
+
+	while ((r = check(sys(read, fd, buffer + size, sizeof(buffer) - 1 - size), "read '%s'", path)) > 0)
+		size += (size_t)r;
+	buffer[size] = 0;
+	shut(fd);
+	for (; same && next_number(&p, &extent[0]) && next_number(&p, &extent[1]) && next_number(&p, &extent[2]); n++)
+		same = has_extent(wanted, n_wanted, extent);
+	if (!same || n != n_wanted)
+		fail_kind(ERROR_INVALID, 0, "%s differs from what the joined user namespace has", key);
+}
+
+void do_check_maps(const struct plan_op *op)
+{
+	/* Seen from within a namespace the second column is in its parent's ids: the host's. */
+	check_map("/proc/thread-self/uid_map", "linux.uidMappings", at(op->maps.uids), op->maps.n_uids);
+	check_map("/proc/thread-self/gid_map", "linux.gidMappings", at(op->maps.gids), op->maps.n_gids);
+}
+
+void do_open_clocks(const struct plan_op *op)
+{
+	/* An ordinary user owns this file only while we are dumpable. */
+	if (op->number)
+		sys(prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
+	/* The mount namespace is still the host's: this is the host's own /proc. */
+	init.clocks = (int)check(sys(openat, AT_FDCWD, "/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC, 0),
+				 "open '/proc/self/timens_offsets'");
+	sys(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
 void do_time_offsets(const struct plan_op *op)
 {
-	/* The mount namespace is still the host's or a copy of it: this is the host's own /proc. */
-	int fd = (int)check(sys(openat, AT_FDCWD, "/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC, 0),
-			    "open '/proc/self/timens_offsets'");
-
-	write_all(fd, text(op->string), strlen(text(op->string)), "the clock offsets");
-	shut(fd);
+	write_all(init.clocks, text(op->string), strlen(text(op->string)), "the clock offsets");
+	init.clocks = shut(init.clocks);
 }
 
 void do_cgroups(const struct plan_op *op)

@@ -10,6 +10,8 @@
 void do_join(const struct plan_op *op);
 void do_unshare(const struct plan_op *op);
 void do_become_root(const struct plan_op *op);
+void do_check_maps(const struct plan_op *op);
+void do_open_clocks(const struct plan_op *op);
 void do_time_offsets(const struct plan_op *op);
 void do_cgroups(const struct plan_op *op);
 void do_fork(const struct plan_op *op);

@@ -156,6 +156,20 @@ static void add_time_offsets(struct compiler *c)
 		op_string(c, PLAN_TIME_OFFSETS, "linux.timeOffsets", str_peek(&lines), NULL);
 }
 
+/* The mappings of a joined user namespace may be told again; others would be a mistake. */
+static void add_map_check(struct compiler *c)
+{
+	const struct spec_linux *l = &c->spec->linux_;
+	plan_ref uids = block_bytes(c->block, l->uid_mappings, l->n_uid_mappings * sizeof(*l->uid_mappings));
+	plan_ref gids = block_bytes(c->block, l->gid_mappings, l->n_gid_mappings * sizeof(*l->gid_mappings));
+	struct plan_op *o = op(c, PLAN_CHECK_MAPS, "linux.namespaces");
+
+	o->maps.uids = uids;
+	o->maps.gids = gids;
+	o->maps.n_uids = (uint32_t)l->n_uid_mappings;
+	o->maps.n_gids = (uint32_t)l->n_gid_mappings;
+}
+
 static void add_namespaces(struct compiler *c)
 {
 	static const enum spec_namespace_type joined[] = {SPEC_NS_PID, SPEC_NS_TIME, SPEC_NS_NETWORK, SPEC_NS_IPC,
@@ -165,7 +179,11 @@ static void add_namespaces(struct compiler *c)
 	bool time = l->namespaces[SPEC_NS_TIME].present;
 	uint64_t flags = 0;
 
+	if (l->time_offsets.monotonic.present || l->time_offsets.boottime.present)
+		op_number(c, PLAN_OPEN_CLOCKS, "linux.timeOffsets", !c->in->privileged, 0);
 	join(c, SPEC_NS_USER);
+	if (c->user && !c->new_user && l->n_uid_mappings)
+		add_map_check(c);
 	if (c->new_user) {
 		struct idmap *map = arena_new(c->arena, struct idmap);
 
