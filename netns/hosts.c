@@ -215,6 +215,6 @@ int hosts_write_resolv(const struct store *store, struct error *e)
 	r = store_lock_networks(store, &lock, e);
 	if (r)
 		return r;
-	r = file_replace(store->state, "resolv.conf", 0644, text, strlen(text));
+	r = store_write(store->state, "resolv.conf", 0644, text, strlen(text));
 	return r ? error_system(e, -r, "write '%s/resolv.conf'", store->state_path) : 0;
 }

@@ -468,7 +468,7 @@ static int note_opened(const struct store *store, struct nft *nft, uint8_t famil
 		str_add(&text, old);
 	if (!is_listed(str_peek(&text), line)) {
 		str_addf(&text, "%s\n", line);
-		r = file_replace(store->state, "opened", 0600, text.data, text.size);
+		r = store_write(store->state, "opened", 0600, text.data, text.size);
 		if (r)
 			return error_system(e, -r, "write '%s/opened'", store->state_path);
 	}
@@ -759,7 +759,7 @@ static int ensure_bridge(const struct store *store, struct netlink *netlink, str
 	if (r)
 		return r;
 	snprintf(text, sizeof(text), "%d", ret->bridge);
-	r = file_replace(folder, "ready", 0600, text, strlen(text));
+	r = store_write(folder, "ready", 0600, text, strlen(text));
 	return r ? error_system(e, -r, "write '%s/networks/%s/ready'", store->state_path, network->name) : 0;
 }
 
@@ -861,7 +861,7 @@ static void forget_opened(const struct store *store)
 	for (char *line, *rest = old; (line = strsep(&rest, "\n"));)
 		if (*line && *line != '4')
 			str_addf(&text, "%s\n", line);
-	(void)!file_replace(store->state, "opened", 0600, str_peek(&text), text.size);
+	(void)!store_write(store->state, "opened", 0600, str_peek(&text), text.size);
 }
 
 int network_repair(const struct store *store, struct netlink *netlink, struct nft *nft, struct error *e)

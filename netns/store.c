@@ -183,6 +183,32 @@ static int read_fields(char *text, const struct field *fields, size_t n, void *o
 	return 0;
 }
 
+/* ---- files ---- */
+
+/*
+ * At every moment there is the old file or the new one: a record that vanished for an instant would be lost with its
+ * writer.  A draft that a killed writer left is overwritten by the next, or goes with its folder (remove_drafts()).
+ */
+int store_write(int dirfd, const char *path, mode_t mode, const void *data, size_t size)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	char draft[NET_ID_SIZE + 128];
+	auto_fd fd = -1;
+	int r;
+
+	if ((size_t)snprintf(draft, sizeof(draft), "%.*s.%s", (int)(name - path), path, name) >= sizeof(draft))
+		return -ENAMETOOLONG;
+	fd = openat(dirfd, draft, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (fd < 0)
+		return -errno;
+	r = fd_write_all(fd, data, size);
+	if (!r && renameat(dirfd, draft, dirfd, path) < 0)
+		r = -errno;
+	if (r)
+		unlinkat(dirfd, draft, 0);
+	return r;
+}
+
 /* ---- folders ---- */
 
 static int make_folders(const char *path, struct error *e)
@@ -288,7 +314,7 @@ int store_save_network(const struct store *store, const struct net_network *netw
 		print_field(&text, &network_fields[i], network);
 	if (create && !faccessat(store->config, network->name, F_OK, 0))
 		return error_refuse(e, ERROR_EXISTS, "network '%s' exists already", network->name);
-	r = file_replace(store->config, network->name, 0600, text.data, text.size);
+	r = store_write(store->config, network->name, 0600, text.data, text.size);
 	return r ? error_system(e, -r, "write '%s/%s'", store->config_path, network->name) : 0;
 }
 
@@ -385,7 +411,7 @@ int store_add_instance(const struct store *store, const char *id, const char *in
 		return error_refuse(e, ERROR_EXISTS, "the instance of '%s' already has the name '%s' on the networks",
 				    known, id);
 	member_path(path, id, "instance", "");
-	r = file_replace(store->state, path, 0600, instance, strlen(instance));
+	r = store_write(store->state, path, 0600, instance, strlen(instance));
 	return r ? error_system(e, -r, "write '%s/%s'", store->state_path, path) : 0;
 }
 
@@ -408,7 +434,7 @@ static int has_interface(const char *name, void *data, struct error *e)
 	return 0;
 }
 
-/* What a writer left that was killed: file_replace()'s ".NAME". */
+/* What a writer left that was killed: store_write()'s ".NAME". */
 static void remove_drafts(const struct store *store, const char *path)
 {
 	int fd = openat(store->state, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -470,7 +496,7 @@ int store_save_member(const struct store *store, const struct net_member *member
 	for (size_t i = 0; i < ARRAY_SIZE(member_fields); i++)
 		print_field(&text, &member_fields[i], member);
 	member_path(path, member->id, "if-", member->name);
-	r = file_replace(store->state, path, 0600, text.data, text.size);
+	r = store_write(store->state, path, 0600, text.data, text.size);
 	return r ? error_system(e, -r, "write '%s/%s'", store->state_path, path) : 0;
 }
 
@@ -577,6 +603,6 @@ int store_save_ports(const struct store *store, const char *id, const char *name
 	}
 	for (size_t i = 0; i < n; i++)
 		str_addf(&text, "%s\n", net_print_port(&ports[i], buffer));
-	r = file_replace(store->state, path, 0600, text.data, text.size);
+	r = store_write(store->state, path, 0600, text.data, text.size);
 	return r ? error_system(e, -r, "write '%s/%s'", store->state_path, path) : 0;
 }

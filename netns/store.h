@@ -22,6 +22,7 @@
 #define HOLM_NETNS_STORE_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 #include "netns/types.h"
@@ -38,6 +39,9 @@ struct store {
 int store_open(struct store *store, const char *state, const char *config, struct error *e) must_check;
 void store_close(struct store *store);
 #define auto_store __attribute__((cleanup(store_close))) struct store
+
+/* Replaces a small file of ours in one step.  0 or -errno. */
+int store_write(int dirfd, const char *path, mode_t mode, const void *data, size_t size) must_check;
 
 /* ---- networks ---- */
 
