@@ -281,7 +281,7 @@ static bool is_same_word(const char *wanted, const char *got)
 
 	if (str_equal(wanted, got) || (is_unlimited(wanted) && is_unlimited(got)))
 		return true;
-	if (parse_i64(wanted, INT64_MIN, INT64_MAX, &a) < 0)
+	if (parse_i64(wanted, INT64_MIN, INT64_MAX, &a) < 0 && parse_size(wanted, false, &a) < 0) /* "1G" */
 		return strcspn(wanted, "=:-,") < strlen(wanted);
 	return parse_i64(got, INT64_MIN, INT64_MAX, &b) >= 0 && (a == b || (a > b && a - b < 65536 && b % 4096 == 0));
 }

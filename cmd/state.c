@@ -56,6 +56,8 @@ void state_print(struct json_writer *json, const struct container_state *state, 
 		json_close(json);
 	}
 	json_put_string(json, "owner", owner);
+	if (state->updates)
+		json_put_raw(json, "updates", state->updates);
 	if (end)
 		put_end(json, state, end);
 	json_close(json);

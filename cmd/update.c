@@ -2,6 +2,7 @@
 #include "cmd/verbs.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -11,6 +12,8 @@
 struct update_options {
 	const char *file;
 	const char *l3_cache_schema, *mem_bw_schema;
+	const char **unified; /* "FILE=VALUE" */
+	size_t n_unified;
 	struct spec_resources resources;
 	struct spec_number ignored;
 };
@@ -39,6 +42,8 @@ static const struct option rows[] = {
     OPTION(struct update_options, l3_cache_schema, "l3-cache-schema", 0, STRING, "SCHEMA", "Intel RDT cache schema"),
     OPTION(struct update_options, mem_bw_schema, "mem-bw-schema", 0, STRING, "SCHEMA",
 	   "Intel RDT memory bandwidth schema"),
+    OPTION_LISTED(struct update_options, unified, "unified", 'u', ENV, "FILE=VALUE",
+		  "write VALUE to this control file of cgroup v2, such as memory.high=1G; repeatable"),
     OPTION(struct update_options, ignored, "kernel-memory", 0, SIZE, "BYTES", NULL),
     OPTION(struct update_options, ignored, "kernel-memory-tcp", 0, SIZE, "BYTES", NULL),
 };
@@ -64,26 +69,40 @@ static int read_resources(const char *path, struct arena *arena, struct spec_res
 	return spec_parse_resources(text, size, standard ? "standard input" : path, arena, ret, e);
 }
 
+/* "memory.high=1G" -> linux.resources.unified; what the value may be is the kernel's business. */
+static void add_unified(struct update_options *o, struct arena *arena)
+{
+	struct spec_unified *unified = arena_array(arena, struct spec_unified, o->n_unified);
+
+	for (size_t i = 0; i < o->n_unified; i++) {
+		const char *equals = strchr(o->unified[i], '=');
+
+		unified[i].file = arena_format(arena, "%.*s", (int)(equals - o->unified[i]), o->unified[i]);
+		unified[i].value = equals + 1;
+	}
+	o->resources.unified = unified;
+	o->resources.n_unified = o->n_unified;
+}
+
 static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
 	struct update_options *o = options;
+	struct container_update update = {
+	    .resources = &o->resources, .l3_cache_schema = o->l3_cache_schema, .mem_bw_schema = o->mem_bw_schema};
 	struct spec_resources *resources = NULL;
-	int r;
+	int r = 0;
 
 	(void)n;
-	if (o->l3_cache_schema || o->mem_bw_schema)
-		return error_refuse(e, ERROR_UNSUPPORTED, "--%s: Intel RDT of a running container can't be changed",
-				    o->l3_cache_schema ? "l3-cache-schema" : "mem-bw-schema");
 	if (o->ignored.present)
 		log_warning("limits of kernel memory are ignored: kernels have none any more");
 	if (!o->resources.pids.limit.value) /* callers of runc write 0 for no change */
 		o->resources.pids.limit.present = false;
-	if (!o->file)
-		return container_update(&call->runtime, operands[0], &o->resources, e);
-	r = read_resources(o->file, call->arena, &resources, e);
-	if (r)
-		return r;
-	return container_update(&call->runtime, operands[0], resources, e);
+	add_unified(o, call->arena);
+	if (o->file) {
+		r = read_resources(o->file, call->arena, &resources, e);
+		update.resources = resources;
+	}
+	return r ? r : container_update(&call->runtime, operands[0], &update, e);
 }
 
 const struct verb verb_update = {

@@ -49,6 +49,7 @@ struct container_state {
 	struct spec_pair *annotations;
 	size_t n_annotations;
 	struct cgroup cgroup;
+	const char *updates; /* container_state() only: what updates asked for, as JSON; NULL: nothing */
 	int exit; /* exit status of a stopped one where it is known (run --keep), else -1 */
 };
 
@@ -132,7 +133,13 @@ int container_check(const struct runtime *runtime, struct arena *arena, struct c
 		    struct error *e) must_check;
 int container_pause(const struct runtime *runtime, const char *id, struct error *e) must_check;
 int container_resume(const struct runtime *runtime, const char *id, struct error *e) must_check;
-int container_update(const struct runtime *runtime, const char *id, const struct spec_resources *resources,
+struct container_update {
+	const struct spec_resources *resources;
+	const char *l3_cache_schema, *mem_bw_schema; /* NULL: as they are */
+};
+
+/* A patch: what it names is set, or nothing is; then it is recorded (container_state.updates). */
+int container_update(const struct runtime *runtime, const char *id, const struct container_update *update,
 		     struct error *e) must_check;
 
 /* What `holm explain` prints: the plan, without any side effect.  One element per operation, in order. */

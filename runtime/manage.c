@@ -24,6 +24,7 @@
 #include "runtime/launch.h"
 #include "runtime/notify.h"
 #include "runtime/rdt.h"
+#include "spec/json.h"
 
 static const char *const status_names[_CONTAINER_STATUS_N] = {
 	[CONTAINER_CREATING] = "creating", [CONTAINER_CREATED] = "created", [CONTAINER_RUNNING] = "running",
@@ -135,9 +136,11 @@ int container_state(const struct runtime *runtime, const char *id, struct arena 
 	auto_handle h = HANDLE_INIT;
 	int r = handle_open(&h, runtime, id, e);
 
-	if (!r)
-		fill_state(&h, arena, ret);
-	return r;
+	if (r)
+		return r;
+	fill_state(&h, arena, ret);
+	ret->updates = record_load_updates(h.folder, arena);
+	return 0;
 }
 
 int container_end(const struct runtime *runtime, const char *id, struct cgroup_end *ret, struct error *e)
@@ -501,20 +504,66 @@ static int extend_cgroup(struct handle *h, const struct cgroup_host *host, const
 	return record_replace(h->folder, &h->record, e);
 }
 
-int container_update(const struct runtime *runtime, const char *id, const struct spec_resources *resources, struct error *e)
+/* {"resources": ..., "intelRdt": ...}, as config.json's linux has them. */
+static char *encode_update(const struct container_update *update)
+{
+	struct json_writer w = json_writer_init(JSON_INDENT_NONE);
+	auto_free char *resources = spec_encode_resources(update->resources, JSON_INDENT_NONE);
+
+	json_open_object(&w, NULL);
+	json_put_raw(&w, "resources", resources);
+	if (update->l3_cache_schema || update->mem_bw_schema) {
+		json_open_object(&w, "intelRdt");
+		if (update->l3_cache_schema)
+			json_put_string(&w, "l3CacheSchema", update->l3_cache_schema);
+		if (update->mem_bw_schema)
+			json_put_string(&w, "memBwSchema", update->mem_bw_schema);
+		json_close(&w);
+	}
+	json_close(&w);
+	return json_finish(&w);
+}
+
+/* *ret_old: the way back, NULL where nothing was changed. */
+static int update_rdt(struct handle *h, const struct container_update *update, char **ret_old, struct error *e)
+{
+	int r;
+
+	if (!update->l3_cache_schema && !update->mem_bw_schema)
+		return 0;
+	r = rdt_check_host(e);
+	if (r)
+		return r;
+	/* A group made now would not get all that runs already: resctrl takes threads one by one. */
+	if (!h->record.rdt.group)
+		return error_refuse(e, ERROR_STATE, "container '%s' has no resctrl group: its config.json has no linux.intelRdt",
+				    h->record.id);
+	return rdt_update(&h->record.rdt, update->l3_cache_schema, update->mem_bw_schema, ret_old, e);
+}
+
+int container_update(const struct runtime *runtime, const char *id, const struct container_update *update, struct error *e)
 {
 	auto_handle h = HANDLE_INIT;
 	auto_arena arena = ARENA_INIT;
+	auto_free char *patch = encode_update(update), *old_schemata = NULL;
+	auto_fd lock = -1;
 	struct cgroup_host *host;
 	int r = open_alive(&h, runtime, id, e);
 
 	if (!r)
+		r = record_lock_updates(h.folder, id, &lock, e);
+	if (!r)
 		r = cgroup_host_find(&arena, &host, e);
 	if (!r)
-		r = extend_cgroup(&h, host, resources, e);
+		r = extend_cgroup(&h, host, update->resources, e);
 	if (!r)
-		r = cgroup_update(host, &h.record.cgroup, resources, e);
-	return r;
+		r = update_rdt(&h, update, &old_schemata, e);
+	if (r)
+		return r;
+	r = cgroup_update(host, &h.record.cgroup, update->resources, e);
+	if (r && old_schemata)
+		rdt_restore(&h.record.rdt, old_schemata);
+	return r ? r : record_add_update(h.folder, id, patch, e);
 }
 
 /* ---- pid file ---- */

@@ -44,17 +44,25 @@ static bool has_line(const char *schemata, const char *line, size_t size)
 	return false;
 }
 
-/* Do all lines of wanted stand in the group's schemata? */
-static int compare(const struct rdt *rdt, struct error *e)
+static int read_schemata(const struct rdt *rdt, char **ret, struct error *e)
 {
-	auto_free char *path = NULL, *now = NULL;
+	auto_free char *path = NULL;
 	int r;
 
 	if (asprintf(&path, "%s/schemata", rdt->group) < 0)
 		return error_system(e, ENOMEM, "linux.intelRdt");
-	r = file_read(AT_FDCWD, path, MAX_SCHEMATA, &now, NULL);
+	r = file_read(AT_FDCWD, path, MAX_SCHEMATA, ret, NULL);
+	return r ? error_system(e, -r, "linux.intelRdt: read '%s'", path) : 0;
+}
+
+/* Do all lines of wanted stand in the group's schemata? */
+static int compare(const struct rdt *rdt, struct error *e)
+{
+	auto_free char *now = NULL;
+	int r = read_schemata(rdt, &now, e);
+
 	if (r)
-		return error_system(e, -r, "linux.intelRdt: read '%s'", path);
+		return r;
 	for (const char *p = rdt->schemata; *p;) {
 		size_t n = strcspn(p, "\n");
 
@@ -118,19 +126,28 @@ static int make_group(const char *path, struct error *e)
 	return 0;
 }
 
+/* A line at a time: the kernel refuses a whole write for one bad line, and so we know which. */
+static int write_schemata(const struct rdt *rdt, const char *lines, struct error *e)
+{
+	int r = 0;
+
+	for (const char *p = lines; !r && *p;) {
+		size_t line = strcspn(p, "\n") + 1;
+
+		r = write_file(rdt->group, "schemata", p, line, e);
+		p += line;
+	}
+	return r;
+}
+
 int rdt_apply(const struct rdt *rdt, pid_t pid, struct error *e)
 {
 	char text[16];
 	size_t n = (size_t)snprintf(text, sizeof(text), "%d", (int)pid);
 	int r = rdt->created ? make_group(rdt->group, e) : 0;
 
-	/* A line at a time: the kernel refuses a whole write for one bad line, and so we know which. */
-	for (const char *p = rdt->schemata; !r && *p;) {
-		size_t line = strcspn(p, "\n") + 1;
-
-		r = write_file(rdt->group, "schemata", p, line, e);
-		p += line;
-	}
+	if (!r)
+		r = write_schemata(rdt, rdt->schemata, e);
 	if (!r)
 		r = write_file(rdt->group, "tasks", text, n, e);
 	if (!r && rdt->monitor)
@@ -138,6 +155,39 @@ int rdt_apply(const struct rdt *rdt, pid_t pid, struct error *e)
 	if (!r && rdt->monitor)
 		r = write_file(rdt->monitor, "tasks", text, n, e);
 	return r;
+}
+
+void rdt_restore(const struct rdt *rdt, const char *old)
+{
+	struct error ignored;
+
+	for (const char *p = old; *p;) { /* what the kernel had written itself begins with blanks */
+		size_t skip = strspn(p, " "), line = strcspn(p, "\n");
+
+		if (line > skip && write_file(rdt->group, "schemata", p + skip, line - skip + 1, &ignored))
+			return;
+		p += line + (p[line] == '\n');
+	}
+}
+
+int rdt_update(const struct rdt *rdt, const char *l3_cache_schema, const char *mem_bw_schema, char **ret_old,
+	       struct error *e)
+{
+	auto_str schemata = STR_INIT;
+	auto_free char *old = NULL;
+	int r = read_schemata(rdt, &old, e);
+
+	if (r)
+		return r;
+	add_line(&schemata, l3_cache_schema);
+	add_line(&schemata, mem_bw_schema);
+	r = write_schemata(rdt, str_peek(&schemata), e);
+	if (r) {
+		rdt_restore(rdt, old);
+		return r;
+	}
+	*ret_old = take_ptr(&old);
+	return 0;
 }
 
 int rdt_remove(const struct rdt *rdt, struct error *e)

@@ -37,6 +37,14 @@ int rdt_check_host(struct error *e) must_check;
 
 int rdt_apply(const struct rdt *rdt, pid_t pid, struct error *e) must_check;
 
+/*
+ * Other schemata for a group that is there (NULL: not this one), all or nothing.  *ret_old: what rdt_restore() takes, to be
+ * freed by the caller.
+ */
+int rdt_update(const struct rdt *rdt, const char *l3_cache_schema, const char *mem_bw_schema, char **ret_old,
+	       struct error *e) must_check;
+void rdt_restore(const struct rdt *rdt, const char *old);
+
 /* What is gone already is fine. */
 int rdt_remove(const struct rdt *rdt, struct error *e) must_check;
 

@@ -17,6 +17,7 @@
 #define RECORD_FILE "record.json"
 #define RECORD_INIT "init"
 #define RECORD_EXIT "exit"
+#define RECORD_UPDATES "updates"
 
 enum { MAX_RECORD = 64 << 20 };
 
@@ -182,6 +183,92 @@ int record_load_exit(int folder)
 	auto_free char *text = NULL;
 
 	return file_read(folder, RECORD_EXIT, 16, &text, NULL) ? -1 : atoi(text);
+}
+
+/* ---- updates ---- */
+
+struct merge {
+	struct json_writer *out;
+	const struct json *base, *patch;
+};
+
+static void merge_members(struct json_writer *out, const struct json *base, const struct json *patch);
+
+static void put_merged(const char *key, const struct json *value, void *data)
+{
+	const struct merge *m = data;
+	const struct json *other = json_find(m->patch, key);
+	auto_free char *old = json_dump(value, JSON_INDENT_NONE), *new = other ? json_dump(other, JSON_INDENT_NONE) : NULL;
+
+	if (new && *new == '{' && *old == '{') {
+		json_open_object(m->out, key);
+		merge_members(m->out, value, other);
+		json_close(m->out);
+	} else {
+		json_put_raw(m->out, key, new ? new : old);
+	}
+}
+
+static void put_added(const char *key, const struct json *value, void *data)
+{
+	const struct merge *m = data;
+	auto_free char *text = json_find(m->base, key) ? NULL : json_dump(value, JSON_INDENT_NONE);
+
+	if (text)
+		json_put_raw(m->out, key, text);
+}
+
+static void merge_members(struct json_writer *out, const struct json *base, const struct json *patch)
+{
+	struct merge m = {out, base, patch};
+
+	json_each(base, put_merged, &m);
+	json_each(patch, put_added, &m);
+}
+
+int record_add_update(int folder, const char *id, const char *patch_text, struct error *e)
+{
+	struct json_writer w = json_writer_init(JSON_INDENT_NONE);
+	auto_free char *old = NULL, *text = NULL;
+	auto_json *base = NULL, *patch = NULL;
+	int r = file_read(folder, RECORD_UPDATES, MAX_RECORD, &old, NULL);
+
+	if (r && r != -ENOENT)
+		return error_system(e, -r, "container '%s': read the record of updates", id);
+	if (!r)
+		r = json_read(old, strlen(old), RECORD_UPDATES, &base, e);
+	else
+		r = 0;
+	if (!r)
+		r = json_read(patch_text, strlen(patch_text), RECORD_UPDATES, &patch, e);
+	if (r)
+		return r;
+	json_open_object(&w, NULL);
+	merge_members(&w, base, patch);
+	json_close(&w);
+	text = json_finish(&w);
+	r = file_replace(folder, RECORD_UPDATES, 0600, text, strlen(text));
+	return r ? error_system(e, -r, "container '%s': record the update", id) : 0;
+}
+
+int record_lock_updates(int folder, const char *id, int *ret_lock, struct error *e)
+{
+	auto_fd fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_system(e, errno, "container '%s': open its state folder", id);
+	while (flock(fd, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return error_system(e, errno, "container '%s': lock its state folder", id);
+	*ret_lock = take_fd(&fd);
+	return 0;
+}
+
+const char *record_load_updates(int folder, struct arena *arena)
+{
+	auto_free char *text = NULL;
+
+	return file_read(folder, RECORD_UPDATES, MAX_RECORD, &text, NULL) ? NULL : arena_strdup(arena, text);
 }
 
 int record_save_seccomp(int folder, const struct seccomp_program *program, struct error *e)
@@ -387,7 +474,7 @@ bool record_relock(int lock)
 /* What a container leaves, the record itself last: as long as it is there, delete finds everything. */
 static void remove_known(int folder)
 {
-	static const char *const names[] = {RECORD_INIT, RECORD_START, RECORD_SECCOMP, RECORD_FILE};
+	static const char *const names[] = {RECORD_INIT, RECORD_START, RECORD_SECCOMP, RECORD_UPDATES, RECORD_FILE};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		unlinkat(folder, names[i], 0);

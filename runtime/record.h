@@ -6,6 +6,7 @@
  *   init         "PID START BOOT\n", once the process is there
  *   start        the socket on which init waits for `holm start`; gone once it was started
  *   seccomp      the BPF program, for exec
+ *   updates      what `holm update` was asked, all of it merged: {"resources": ..., "intelRdt": ...}; absent: nothing yet
  *   exit         the payload's exit status, where holm was its parent to the end (run --keep)
  *   notify/      the readiness socket's folder
  *
@@ -64,6 +65,15 @@ int record_save(int folder, const struct record *record, int *ret_lock, struct e
 int record_replace(int folder, const struct record *record, struct error *e) must_check;
 int record_save_init(int folder, pid_t pid, uint64_t start, const char *boot_id, struct error *e) must_check;
 int record_save_exit(int folder, int status, struct error *e) must_check;
+/* Merges a patch (JSON) into `updates`: objects member by member, anything else is replaced. */
+int record_add_update(int folder, const char *id, const char *patch, struct error *e) must_check;
+
+/* Keeps other updates of the container out until the descriptor is closed. */
+int record_lock_updates(int folder, const char *id, int *ret_lock, struct error *e) must_check;
+
+/* The JSON of `updates`; NULL: there were none. */
+const char *record_load_updates(int folder, struct arena *arena);
+
 int record_save_seccomp(int folder, const struct seccomp_program *program, struct error *e) must_check;
 
 /* Opens ROOT/ID; ERROR_NOT_FOUND ("container does not exist") if there is none. */

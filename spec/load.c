@@ -108,6 +108,11 @@ char *spec_encode_process(const struct spec_process *process, int indent)
 	return encode_text(&object_process, process, indent);
 }
 
+char *spec_encode_resources(const struct spec_resources *resources, int indent)
+{
+	return encode_text(&object_resources, resources, indent);
+}
+
 char *spec_encode_hooks(const struct spec_hooks *hooks, int indent)
 {
 	return encode_text(&object_hooks, hooks, indent);

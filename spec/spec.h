@@ -340,6 +340,7 @@ void spec_release(struct spec *spec);
 /* The text of a config.json that holds spec (indent > 0: for people); the caller frees it.  The same tables encode. */
 char *spec_encode(const struct spec *spec, int indent);
 char *spec_encode_process(const struct spec_process *process, int indent);
+char *spec_encode_resources(const struct spec_resources *resources, int indent);
 char *spec_encode_hooks(const struct spec_hooks *hooks, int indent);
 int spec_parse_hooks(const char *text, size_t size, const char *name, struct arena *arena, struct spec_hooks *ret,
 		     struct error *e) must_check;

@@ -146,11 +146,15 @@ int container_resume(const struct runtime *runtime, const char *id, struct error
 	return 0;
 }
 
-int container_update(const struct runtime *runtime, const char *id, const struct spec_resources *resources,
+int container_update(const struct runtime *runtime, const char *id, const struct container_update *update,
 		     struct error *e)
 {
+	const struct spec_resources *resources = update->resources;
+
 	(void)runtime, (void)e;
-	note("update %s", id);
+	note("update %s l3=%s mb=%s unified=%s:%s", id, update->l3_cache_schema, update->mem_bw_schema,
+	     resources->n_unified ? resources->unified[resources->n_unified - 1].file : "-",
+	     resources->n_unified ? resources->unified[resources->n_unified - 1].value : "-");
 	fake.memory = resources->memory.limit;
 	fake.shares = resources->cpu.shares;
 	fake.pids_limit = resources->pids.limit;
@@ -505,7 +509,11 @@ static void test_update(void **state)
 	auto_call missing = CALL(verb_update, "-r", name, "box");
 	assert_int_equal(missing.e.code, ENOENT);
 	auto_call rdt = CALL(verb_update, "--l3-cache-schema", "L3:0=f", "box");
-	assert_int_equal(rdt.e.kind, ERROR_UNSUPPORTED);
+	assert_string_equal(fake.called, "update box l3=L3:0=f mb=(null) unified=-:-");
+	assert_int_equal(rdt.r, 0);
+	auto_call unified = CALL(verb_update, "-u", "memory.high=1G", "--unified=io.max=8:0 wbps=max", "box");
+	assert_int_equal(unified.r, 0);
+	assert_string_equal(fake.called, "update box l3=(null) mb=(null) unified=io.max:8:0 wbps=max");
 }
 
 /* ---- what is printed ---- */

@@ -128,12 +128,38 @@ static void test_apply_and_remove(void **state)
 	assert_non_null(strstr(e.text, "/web"));
 }
 
+static void test_update(void **state)
+{
+	struct error e = ERROR_INIT;
+	auto_free char *old = NULL;
+	struct rdt rdt = {0};
+	char path[128];
+
+	(void)state;
+	make("/web");
+	put("/web", "schemata", "L3:0=f\nMB:0=20\n");
+	snprintf(path, sizeof(path), "%s/web", root);
+	rdt.group = path;
+	assert_int_equal(rdt_update(&rdt, "L3:0=3", NULL, &old, &e), 0);
+	assert_string_equal(old, "L3:0=f\nMB:0=20\n");
+	expect("/web", "schemata", "L3:0=3\nMB:0=20\n"); /* resctrl would change its line only */
+	rdt_restore(&rdt, "  MB:0=90\n");
+	expect("/web", "schemata", "MB:0=90\nB:0=20\n");
+	rdt.group = "/nowhere";
+	free(old);
+	old = NULL;
+	assert_true(rdt_update(&rdt, "L3:0=3", NULL, &old, &e) < 0);
+	assert_null(old);
+	assert_non_null(strstr(e.text, "/nowhere/schemata"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_existing_group_must_match, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_apply_and_remove, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_update, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
