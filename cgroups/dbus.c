@@ -405,7 +405,10 @@ static int connect_to(const char *path)
 	return take_fd(&fd);
 }
 
-/* SASL, the mechanism EXTERNAL: who we are is what the socket says. */
+/*
+ * SASL, the mechanism EXTERNAL: who we are is what the socket says.  BEGIN goes along with AUTH, and nothing else before the
+ * answer: systemd does not look at a message that it has read together with BEGIN until more comes.
+ */
 static int authenticate(struct dbus *d)
 {
 	char uid[16], line[64] = {0}, text[64];
@@ -415,15 +418,13 @@ static int authenticate(struct dbus *d)
 	n += snprintf(line + 1, sizeof(line) - 1, "AUTH EXTERNAL "); /* after one NUL */
 	for (const char *p = uid; *p; p++)
 		n += snprintf(line + n, sizeof(line) - n, "%02x", *p);
-	n += snprintf(line + n, sizeof(line) - n, "\r\n");
+	n += snprintf(line + n, sizeof(line) - n, "\r\nBEGIN\r\n");
 	r = send_all(d, line, n);
 	for (n = 0; !r && (!n || text[n - 1] != '\n'); n++)
 		r = n < (int)sizeof(text) ? receive_all(d, text + n, 1) : -EBADMSG;
 	if (r < 0)
 		return r;
-	if (strncmp(text, "OK ", 3))
-		return -EACCES;
-	return send_all(d, "BEGIN\r\n", 7);
+	return strncmp(text, "OK ", 3) ? -EACCES : 0;
 }
 
 static int greet_bus(struct dbus *d, struct error *e)
