@@ -284,6 +284,8 @@ static void stop_box(struct box *b, const char *name)
 	struct error e = ERROR_INIT;
 
 	went(cgroup_kill(&b->plan.cgroup, &e), &e, name);
+	if (b->pid > 0 && !b->plan.cgroup.n_paths)
+		kill(b->pid, SIGKILL);
 	if (b->pid > 0)
 		waitpid(b->pid, NULL, 0);
 	fd_close(b->control);
