@@ -30,6 +30,7 @@
 #include "base/sys.h"
 #include "cgroups/host.h"
 #include "cgroups/stats.h"
+#include "netns/client.h"
 #include "runtime/attach.h"
 #include "runtime/container.h"
 #include "runtime/hooks.h"
@@ -63,6 +64,10 @@ struct creation {
 	int bundle_fd, root_fd, folder, lock, signals, start_socket;
 	unsigned listen_fds, inherited;
 	bool notify, v1_made, launched;
+	struct net_interface *interfaces; /* holm.networks; malloc'd */
+	struct net_port *ports;
+	size_t n_ports;
+	struct net_call network; /* the joining, while it goes on */
 };
 
 static void creation_release(struct creation *c)
@@ -75,6 +80,8 @@ static void creation_release(struct creation *c)
 	c->lock = fd_close(c->lock);
 	c->signals = fd_close(c->signals);
 	c->start_socket = fd_close(c->start_socket);
+	free(c->interfaces);
+	free(c->ports);
 	spec_release(&c->spec);
 	arena_release(&c->arena);
 }
@@ -217,6 +224,11 @@ static bool enters_itself(const struct cgroup_plan *plan)
 	return plan->cgroup.scope;
 }
 
+static bool joins_networks(const struct creation *c)
+{
+	return c->spec.holm && c->spec.holm->n_networks;
+}
+
 /* crun's copy-symlink: what the sources that are symlinks point to; NULL where no mount asks. */
 static const char *const *read_symlinks(struct creation *c)
 {
@@ -259,6 +271,12 @@ static int compile(struct creation *c, struct error *e)
 		.symlinks = read_symlinks(c),
 	};
 
+	if (joins_networks(c)) {
+		char path[NET_PATH_SIZE];
+
+		input.hosts = arena_strdup(&c->arena, net_hosts_path(NULL, c->spec.holm->networks[0].network, path));
+		input.resolv = arena_strdup(&c->arena, net_resolv_path(NULL, path));
+	}
 	if (c->notify)
 		input.notify_folder = arena_format(&c->arena, "%s/%s/%s", c->runtime->root, c->request->id, NOTIFY_DIRECTORY);
 	if (c->run && !c->request->detach && c->spec.process && c->spec.process->terminal && attach_window_size(&size)) {
@@ -266,6 +284,17 @@ static int compile(struct creation *c, struct error *e)
 		input.columns = size.ws_col;
 	}
 	return plan_create(&input, &c->arena, &c->plan, e);
+}
+
+static int plan_networks(struct creation *c, struct error *e)
+{
+	const struct spec_namespace *n = &c->spec.linux_.namespaces[SPEC_NS_NETWORK];
+
+	if (!n->present || n->path)
+		return error_refuse(e, ERROR_INVALID, "holm.networks: needs a network namespace of its own in linux.namespaces");
+	if (c->runtime->rootless)
+		return error_refuse(e, ERROR_PERMISSION, "holm.networks: joining networks needs root");
+	return net_interfaces_of(c->spec.holm->networks, c->spec.holm->n_networks, &c->interfaces, &c->ports, &c->n_ports, e);
 }
 
 /* Everything that looks but does not touch.  explain stops here. */
@@ -289,6 +318,8 @@ static int prepare(struct creation *c, bool make_root, struct error *e)
 	if (!r)
 		r = plan_process(c, e);
 	c->notify = notify_host() != NULL;
+	if (!r && joins_networks(c))
+		r = plan_networks(c, e);
 	if (!r)
 		r = compile(c, e);
 	return r;
@@ -369,6 +400,7 @@ static int make_record(struct creation *c, struct error *e)
 		.no_new_keyring = c->request->no_new_keyring,
 		.new_pid_namespace = s->linux_.namespaces[SPEC_NS_PID].present && !s->linux_.namespaces[SPEC_NS_PID].path,
 		.rdt = c->record.rdt,
+		.networks = joins_networks(c),
 	};
 	for (int type = 0; type < _SPEC_NS_N; type++)
 		if (s->linux_.namespaces[type].present)
@@ -462,6 +494,49 @@ static int on_pid(void *data, pid_t pid, int pidfd, struct error *e)
 	return record_save_init(c->folder, pid, start, boot_id, e);
 }
 
+/* Everything of the network happens in a program of its own, beside init's mounts. */
+static int on_network(void *data, int netns_fd, struct error *e)
+{
+	struct creation *c = data;
+	const struct spec_linux *l = &c->spec.linux_;
+	struct net_join join = {
+		.id = c->request->id,
+		.instance = arena_format(&c->arena, "%s/%s", c->runtime->root, c->request->id),
+		.hostname = c->spec.hostname,
+		.netns_fd = netns_fd,
+		.interfaces = c->interfaces,
+		.n = c->spec.holm ? c->spec.holm->n_networks : 0,
+		.ports = c->ports,
+		.n_ports = c->n_ports,
+	};
+	int r = l->n_net_devices ? net_move_devices(l->net_devices, l->n_net_devices, netns_fd, e) : 0;
+
+	return r || !joins_networks(c) ? r : net_start(NULL, &join, &c->network, e);
+}
+
+static int on_networked(void *data, struct error *e)
+{
+	struct creation *c = data;
+	int r;
+
+	if (c->network.socket < 0)
+		return 0;
+	r = net_wait(&c->network, NULL, joins_networks(c) ? c->spec.holm->n_networks : 0, e);
+	c->network = NET_CALL_INIT;
+	return r;
+}
+
+static void leave_networks(struct creation *c)
+{
+	struct error ignored;
+
+	if (c->network.socket >= 0)
+		net_abandon(NULL, &c->network, c->request->id);
+	else if (joins_networks(c) && net_leave(NULL, c->request->id, NULL, NULL, -1, &ignored))
+		log_warning("%s", ignored.text);
+	c->network = NET_CALL_INIT;
+}
+
 static int on_mounted(void *data, pid_t pid, struct error *e)
 {
 	struct creation *c = data;
@@ -500,6 +575,7 @@ static void unmake_init(struct creation *c)
 	struct error ignored;
 
 	launch_kill(&c->launch);
+	leave_networks(c);
 	if (rdt_remove(&c->record.rdt, &ignored))
 		log_warning("%s", ignored.text);
 }
@@ -526,8 +602,8 @@ static int make_init(struct creation *c, struct error *e)
 	c->launch = (struct launch){
 		.plan = &c->plan,
 		.entry = &c->entry,
-		.net_devices = c->spec.linux_.net_devices,
-		.n_net_devices = c->spec.linux_.n_net_devices,
+		.on_network = on_network,
+		.on_networked = on_networked,
 		.join_pidfd = -1,
 		.start_socket = -1,
 		.on_pid = on_pid,
@@ -636,6 +712,7 @@ static struct creation creation_init(const struct runtime *runtime, const struct
 		.lock = -1,
 		.signals = -1,
 		.start_socket = -1,
+		.network = NET_CALL_INIT,
 	};
 }
 
@@ -669,6 +746,8 @@ static int tear_down(struct creation *c, struct error *e)
 	}
 	if (!r)
 		r = rdt_remove(&c->record.rdt, &first);
+	if (!r && joins_networks(c))
+		r = net_leave(NULL, c->request->id, NULL, NULL, -1, &first);
 	run_poststop(c);
 	if (r) { /* the record stays: delete tries again */
 		*e = first;

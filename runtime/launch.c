@@ -20,7 +20,6 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "init/message.h"
-#include "netns/client.h"
 #include "runtime/idmap.h"
 #include "runtime/record.h"
 #include "runtime/socket.h"
@@ -198,20 +197,31 @@ static int open_source(struct launch *l, const struct plan_tree *tree, struct id
 	return 0;
 }
 
+/* The network is joined beside init's mounts; what only it makes is waited for. */
 static int send_trees(struct launch *l, struct error *e)
 {
 	struct arena arena = ARENA_INIT;
 	struct idmap_cache maps = {.arena = &arena};
+	bool joined = !l->plan->network;
 	int r = 0;
 
 	/* One at a time and closed at once: a pod with hundreds of mounts needs a handful of descriptors. */
 	for (size_t i = 0; i < l->plan->n_trees && !r; i++) {
 		auto_fd fd = -1;
 
-		r = open_source(l, &l->plan->trees[i], &maps, &fd, e);
+		if (l->plan->trees[i].after_network && !joined) {
+			r = l->on_networked(l->data, e);
+			joined = true;
+		}
+		if (!r)
+			r = open_source(l, &l->plan->trees[i], &maps, &fd, e);
 		if (!r)
 			r = hand_over(l, MESSAGE_TREE, &fd, 1, e);
 	}
+	if (!r && !joined)
+		r = l->on_networked(l->data, e);
+	if (!r && l->plan->network)
+		r = hand_over(l, MESSAGE_GO, NULL, 0, e);
 	idmap_cache_release(&maps);
 	arena_release(&arena);
 	return r;
@@ -235,7 +245,7 @@ static int adopt_child(struct launch *l, struct error *e)
 	return 0;
 }
 
-static int move_devices(struct launch *l, struct error *e)
+static int begin_network(struct launch *l, struct error *e)
 {
 	char path[64];
 	auto_fd netns = -1;
@@ -245,11 +255,7 @@ static int move_devices(struct launch *l, struct error *e)
 		return r;
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)l->pid);
 	r = fd_open(AT_FDCWD, path, O_RDONLY, NULL, &netns, e);
-	if (!r)
-		r = net_move_devices(l->net_devices, l->n_net_devices, netns, e);
-	if (r)
-		return r;
-	return hand_over(l, MESSAGE_GO, NULL, 0, e);
+	return r ? r : l->on_network(l->data, netns, e);
 }
 
 static int make_sockets(int *ret_ours, int *ret_theirs, struct error *e)
@@ -312,8 +318,8 @@ int launch_ready(struct launch *l, struct error *e)
 		if (!r)
 			r = hand_over(l, MESSAGE_GO, NULL, 0, e);
 	}
-	if (!r && l->plan->moves_devices)
-		r = move_devices(l, e);
+	if (!r && l->plan->network)
+		r = begin_network(l, e);
 	if (!r)
 		r = send_trees(l, e);
 	if (!r && l->plan->host_hooks) {

@@ -21,12 +21,13 @@
 struct launch {
 	const struct plan_result *plan;
 	const struct cgroup_entry *entry;
-	const struct spec_net_device *net_devices;
-	size_t n_net_devices;
 	int join_pidfd;	  /* exec: the container's init, by which its namespaces are joined; -1: by the plan's paths */
 	int start_socket; /* create: the listening socket for PLAN_START; -1: none */
 	/* Calls back with init's pid: when it is known for good, when the host's hooks are due, with a seccomp listener. */
 	int (*on_pid)(void *data, pid_t pid, int pidfd, struct error *e);
+	/* The network namespace is there: the first sends the work off, the second waits for it. */
+	int (*on_network)(void *data, int netns_fd, struct error *e);
+	int (*on_networked)(void *data, struct error *e);
 	int (*on_mounted)(void *data, pid_t pid, struct error *e);
 	int (*on_listener)(void *data, pid_t pid, int listener, struct error *e);
 	void *data;

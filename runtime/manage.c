@@ -19,6 +19,7 @@
 #include "base/sys.h"
 #include "cgroups/host.h"
 #include "cgroups/stats.h"
+#include "netns/client.h"
 #include "runtime/hooks.h"
 #include "runtime/internal.h"
 #include "runtime/launch.h"
@@ -382,6 +383,8 @@ static int destroy(struct handle *h, struct error *e)
 	}
 	if (!r)
 		r = rdt_remove(&h->record.rdt, &first);
+	if (!r && h->record.networks)
+		r = net_leave(NULL, h->record.id, NULL, NULL, -1, &first);
 	if (h->record.pid && container_run_hooks(&h->record, SPEC_HOOK_POSTSTOP, "stopped", 0, false, e))
 		log_warning("%s", e->text);
 	if (r) {

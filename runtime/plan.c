@@ -170,6 +170,16 @@ static void add_map_check(struct compiler *c)
 	o->maps.n_gids = (uint32_t)l->n_gid_mappings;
 }
 
+static bool has_networks(const struct compiler *c)
+{
+	return c->spec->holm && c->spec->holm->n_networks;
+}
+
+static const char *network_cause(const struct compiler *c)
+{
+	return has_networks(c) ? "holm.networks" : "linux.netDevices";
+}
+
 static void add_namespaces(struct compiler *c)
 {
 	static const enum spec_namespace_type joined[] = {SPEC_NS_PID, SPEC_NS_TIME, SPEC_NS_NETWORK, SPEC_NS_IPC,
@@ -227,10 +237,9 @@ static void add_namespaces(struct compiler *c)
 		c->out->forks = true;
 		op(c, PLAN_FORK, "linux.namespaces");
 	}
-	if (l->n_net_devices) {
-		c->out->moves_devices = true;
-		op_number(c, PLAN_TELL, "linux.netDevices", MESSAGE_NAMESPACES, 0);
-		op_number(c, PLAN_WAIT, "linux.netDevices", MESSAGE_GO, 0);
+	if (l->n_net_devices || has_networks(c)) {
+		c->out->network = true;
+		op_number(c, PLAN_TELL, network_cause(c), MESSAGE_NAMESPACES, 0);
 	}
 	if (is_new(c, SPEC_NS_NETWORK))
 		op(c, PLAN_LOOPBACK, "linux.namespaces");
@@ -886,6 +895,20 @@ static int refuse_host_mounts(const struct compiler *c)
 	return error_refuse(c->e, ERROR_INVALID, "%s: needs a mount namespace in linux.namespaces: holm mounts nothing on the host", what);
 }
 
+/* hosts and resolv.conf of the networks, unless the spec mounts its own. */
+static void add_network_file(struct compiler *c, const char *target, const char *source)
+{
+	const struct spec_mount read_only = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+
+	for (size_t i = 0; i < c->spec->n_mounts; i++)
+		if (str_equal(clean_path(c, c->spec->mounts[i].destination), target))
+			return;
+	if (!source)
+		return;
+	add_bind(c, "holm.networks", mount_of(c, &read_only, target), source, false, NULL);
+	c->out->trees[c->out->n_trees - 1].after_network = true;
+}
+
 static int add_file_system(struct compiler *c)
 {
 	const struct spec_linux *l = &c->spec->linux_;
@@ -903,6 +926,8 @@ static int add_file_system(struct compiler *c)
 
 		add_bind(c, NULL, mount_of(c, &none, NOTIFY_TARGET), c->in->notify_folder, false, NULL);
 	}
+	add_network_file(c, "/etc/hosts", c->in->hosts);
+	add_network_file(c, "/etc/resolv.conf", c->in->resolv);
 	dev = find_dev(c);
 	if (dev == DEV_IMAGE)
 		add_symlinks(c);
@@ -990,6 +1015,8 @@ int plan_create(const struct plan_input *input, struct arena *arena, struct plan
 	r = mounts ? add_file_system(&c) : refuse_host_mounts(&c);
 	if (r)
 		return r;
+	if (ret->network)
+		op_number(&c, PLAN_WAIT, network_cause(&c), MESSAGE_GO, 0);
 	if (spec->hooks.kinds[SPEC_HOOK_PRESTART].n || spec->hooks.kinds[SPEC_HOOK_CREATE_RUNTIME].n) {
 		ret->host_hooks = true;
 		op_number(&c, PLAN_TELL, "hooks", MESSAGE_MOUNTED, 0);

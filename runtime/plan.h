@@ -38,6 +38,7 @@ struct plan_input {
 	unsigned preserve;   /* descriptors from 3 on that go to the payload */
 	unsigned listen_fds; /* of those, systemd's */
 	const char *notify_folder; /* of the host, bound on /run/notify; NULL: none */
+	const char *hosts, *resolv; /* of the host, bound where the spec has no such mount; NULL: none */
 	const char *const *symlinks; /* by mount: what its source, a symlink, points to (copy-symlink); NULL: not */
 	const struct rlimit *limits; /* the caller's own, by resource (RLIM_NLIMITS) */
 	uint32_t rows, columns;	     /* the terminal's size where the spec gives none; 0: unknown */
@@ -47,6 +48,7 @@ struct plan_input {
 struct plan_tree {
 	const char *path, *cause;
 	bool recursive, nofollow;
+	bool after_network; /* made by the network: there only once it is joined */
 	enum { PLAN_TREE_ROOT, PLAN_TREE_BIND, PLAN_TREE_DEVICE } use;
 	const struct idmap *map;     /* idmapped with it; NULL: not */
 	const char *map_namespace;   /* or with the user namespace at this path */
@@ -68,7 +70,7 @@ struct plan_result {
 	const struct idmap *map; /* of the new user namespace; NULL: none is made */
 	bool forks;		 /* init goes on in another process (MESSAGE_PID) */
 	bool enters_cgroups;	 /* MESSAGE_CGROUPS, also with nothing in it */
-	bool moves_devices;	 /* linux.netDevices: MESSAGE_NAMESPACES */
+	bool network;		 /* linux.netDevices, holm.networks: MESSAGE_NAMESPACES, and GO after the mounts */
 	bool host_hooks;	 /* MESSAGE_MOUNTED */
 	bool console;
 	bool listener;

@@ -108,6 +108,8 @@ static char *encode_record(const struct record *record)
 		json_put_string(&w, "listenerPath", record->listener_path);
 	if (record->listener_metadata)
 		json_put_string(&w, "listenerMetadata", record->listener_metadata);
+	if (record->networks)
+		json_put_bool(&w, "networks", true);
 	if (record->rdt.group) {
 		json_open_object(&w, "rdt");
 		json_put_string(&w, "group", record->rdt.group);
@@ -372,6 +374,7 @@ int record_load(int folder, const char *id, struct arena *arena, struct record *
 		.rdt.group = arena_strdup(arena, json_find_string(json_find(json, "rdt"), "group")),
 		.rdt.monitor = arena_strdup(arena, json_find_string(json_find(json, "rdt"), "monitor")),
 		.rdt.owned = json_find_bool(json_find(json, "rdt"), "owned", false),
+		.networks = json_find_bool(json, "networks", false),
 		.process = load_raw(json, "process", arena),
 		.hooks = load_raw(json, "hooks", arena),
 	};

@@ -46,6 +46,7 @@ struct record {
 	bool no_new_keyring;
 	bool new_pid_namespace; /* killing init ends all */
 	struct rdt rdt; /* schemata is not kept */
+	bool networks; /* it joined some */
 	/* from the file `init` */
 	pid_t pid; /* 0: not there yet */
 	uint64_t start;
