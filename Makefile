@@ -67,7 +67,7 @@ INIT_CFLAGS := -std=gnu17 -Os -ffreestanding -fno-builtin -fno-stack-protector -
 	$(if $(filter x86_64,$(arch)),-fcf-protection=none) $(WARNINGS)
 INIT_LDFLAGS := -nostdlib -static -no-pie -s -Wl,--gc-sections,--build-id=none,-z,noseparate-code,-z,noexecstack
 
-.PHONY: all programs test-programs check unit integration check-vm check-headers lint fuzz bench try install uninstall \
+.PHONY: all programs test-programs check unit integration check-vm check-headers lint format fuzz bench try install uninstall \
 	clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -171,6 +171,9 @@ $(BUILD)/headers/%: % $(BUILD)/flags
 lint: ## everything about the source that a program can judge
 	$(Q)tests/packages build lint
 	$(Q)BUILD=$(BUILD) tests/lint/run
+
+format: ## clang-format on every C file
+	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
 
 fuzz: ## each fuzzer for FUZZ_TIME seconds (60)
 	$(Q)tests/packages build fuzz
