@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * runtime/attach: a relay process between the test (as its caller, with pipes or a terminal of its own) and a payload.
+ * wrap: poll waitid signalfd
  */
 #include "runtime/attach.h"
 
@@ -26,12 +27,34 @@
 
 enum { DEADLINE_MS = 20000 };
 
+/* In the relay alone: the call that fails, at its nth time. */
+static const char *failing;
+static int failing_at;
+
+#define WRAP(type, name, parameters, arguments)                                                                        \
+	type __real_##name parameters;                                                                                 \
+	type __wrap_##name parameters;                                                                                 \
+	type __wrap_##name parameters                                                                                  \
+	{                                                                                                              \
+		if (failing && !strcmp(failing, #name) && !failing_at--) {                                             \
+			errno = ENOBUFS;                                                                               \
+			return -1;                                                                                     \
+		}                                                                                                      \
+		return __real_##name arguments;                                                                        \
+	}
+
+WRAP(int, poll, (struct pollfd * fds, nfds_t n, int timeout), (fds, n, timeout))
+WRAP(int, waitid, (idtype_t type, id_t id, siginfo_t *info, int options), (type, id, info, options))
+WRAP(int, signalfd, (int fd, const sigset_t *mask, int flags), (fd, mask, flags))
+
 /* What the relay has as stdio, and what it does. */
 struct scene {
 	const char *script; /* of the payload, by sh -c */
 	bool pty, reap;
 	int input, output; /* the relay's 0 and 1 */
 	bool own_session;  /* input is a terminal and becomes the relay's */
+	const char *fails; /* the call that fails, at its nth time */
+	int fails_at;
 };
 
 static void sleep_ms(int ms)
@@ -104,14 +127,18 @@ static _Noreturn void relay(const struct scene *scene)
 	dup2(scene->input, 0);
 	dup2(scene->output, 1);
 	close_range(3, ~0u, 0);
+	failing = scene->fails;
+	failing_at = scene->fails_at;
 	if (scene->reap)
 		prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	if (attach_signals(&attach.signals, &e))
 		_exit(96);
 	pid = start_payload(scene, &attach.master);
 	attach.pidfd = sys_pidfd_open(pid, 0);
-	if (attach_wait(&attach, &status, &e))
-		_exit(95);
+	if (attach_wait(&attach, &status, &e)) {
+		kill(pid, SIGKILL);
+		_exit(e.code == ENOBUFS ? 95 : 93);
+	}
 	if (scene->reap && !waitpid(-1, NULL, WNOHANG))
 		_exit(94);
 	_exit(status);
@@ -419,6 +446,33 @@ static void test_terminal_after_signals(void **state)
 	}
 }
 
+/* Whatever fails is told, and the terminal is the caller's again. */
+static void test_failing_calls(void **state)
+{
+	static const struct {
+		const char *call;
+		int at, status;
+	} cases[] = {{"signalfd", 0, 96}, {"poll", 0, 95}, {"poll", 1, 95}, {"waitid", 0, 95}};
+	char slave[64];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int master = open_pty(slave), fd = open(slave, O_RDWR | O_NOCTTY | O_CLOEXEC);
+		pid_t pid = start(&(struct scene){.script = "echo x; sleep 0.1",
+						  .pty = true,
+						  .input = fd,
+						  .output = fd,
+						  .own_session = true,
+						  .fails = cases[i].call,
+						  .fails_at = cases[i].at});
+
+		assert_int_equal(finish(pid), cases[i].status);
+		assert_false(is_raw(fd));
+		close(fd);
+		close(master);
+	}
+}
+
 /* Orphans of the payload become the relay's children and are reaped; the relay ends with 94 if one is left alive. */
 static void test_subreaper(void **state)
 {
@@ -455,6 +509,7 @@ int main(void)
 	    cmocka_unit_test(test_pty_closed_and_opened_again),
 	    cmocka_unit_test(test_terminal),
 	    cmocka_unit_test(test_terminal_after_signals),
+	    cmocka_unit_test(test_failing_calls),
 	    cmocka_unit_test(test_subreaper),
 	};
 

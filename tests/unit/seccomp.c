@@ -2,6 +2,7 @@
 /*
  * runtime/seccomp: profiles judged by a small interpreter of their programs (every architecture), one of them by the
  * kernel; the cache and all that may be wrong with it.
+ * wrap: memfd_create linkat mkdirat seccomp_export_bpf
  */
 #include "runtime/seccomp.h"
 
@@ -11,6 +12,7 @@
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -87,6 +89,26 @@ static uint32_t interpret(const struct seccomp_program *program, const struct se
 	fail_msg("ran over the end");
 	return 0;
 }
+
+/* Calls that fail: the name of the one, NULL for none. */
+static const char *failing;
+
+#define WRAP(type, name, error, parameters, arguments)                                                                 \
+	type __real_##name parameters;                                                                                 \
+	type __wrap_##name parameters;                                                                                 \
+	type __wrap_##name parameters                                                                                  \
+	{                                                                                                              \
+		if (failing && !strcmp(failing, #name)) {                                                              \
+			errno = ENOSPC;                                                                                \
+			return error;                                                                                  \
+		}                                                                                                      \
+		return __real_##name arguments;                                                                        \
+	}
+
+WRAP(int, memfd_create, -1, (const char *name, unsigned flags), (name, flags))
+WRAP(int, linkat, -1, (int from, const char *name, int to, const char *as, int flags), (from, name, to, as, flags))
+WRAP(int, mkdirat, -1, (int dir, const char *name, mode_t mode), (dir, name, mode))
+WRAP(int, seccomp_export_bpf, -ENOSPC, (const scmp_filter_ctx context, int fd), (context, fd))
 
 struct fixture {
 	struct arena arena;
@@ -612,6 +634,43 @@ static void test_cache_is_bounded(void **state)
 	assert_false(prepare_cached(f, &spec).cached);
 }
 
+static int next_fd(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	close(fd);
+	return fd;
+}
+
+/* What the program needs fails the start, with a word; what only the cache needs does not. */
+static void test_failing_calls(void **state)
+{
+	static const struct {
+		const char *call, *text;
+	} cases[] = {{"memfd_create", "memfd_create"},
+		     {"seccomp_export_bpf", "linux.seccomp: compile"},
+		     {"mkdirat", NULL},
+		     {"linkat", NULL}};
+	struct fixture *f = *state;
+	struct spec_seccomp spec = cached_spec();
+	int before = next_fd();
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct seccomp_program p = {0};
+		struct error e = ERROR_INIT;
+		int r;
+
+		failing = cases[i].call;
+		r = seccomp_prepare(&spec, f->root, &f->arena, &p, &e);
+		failing = NULL;
+		assert_int_equal(r, cases[i].text ? -ENOSPC : 0);
+		assert_string_equal(e.text, cases[i].text ? cases[i].text : "");
+		assert_int_equal(!p.filter, !!cases[i].text);
+		assert_int_equal(next_fd(), before);
+		assert_int_equal(each_entry(f, NULL, NULL), 0);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -633,6 +692,7 @@ int main(void)
 	    TEST(test_cache_damaged),
 	    TEST(test_cache_folder_not_ours),
 	    TEST(test_cache_is_bounded),
+	    TEST(test_failing_calls),
 	};
 
 	return cmocka_run_group_tests_name("seccomp", tests, NULL, NULL);
