@@ -17,6 +17,9 @@ int cgroup_apply_inherit(const char *folder, struct error *e) must_check;
 /* CGROUP_CHOWN */
 int cgroup_apply_chown(const char *folder, uid_t uid, struct error *e) must_check;
 
+/* After EINVAL for this file: where it is the realtime runtime, the folders above are made to give it.  Then try again. */
+void cgroup_apply_realtime(const char *path, const char *value);
+
 /* The text for a CGROUP_WRITE that the kernel answered with r (-errno). */
 int cgroup_apply_refusal(const struct cgroup_step *step, int r, struct error *e);
 

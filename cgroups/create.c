@@ -16,6 +16,7 @@
 #include "cgroups/devices.h"
 #include "cgroups/file.h"
 #include "cgroups/host.h"
+#include "cgroups/realtime.h"
 #include "cgroups/systemd.h"
 
 enum { MAX_FOLDERS = CGROUP_MAX_JOINS + 1, MAX_MADE = 8 * MAX_FOLDERS };
@@ -246,6 +247,19 @@ static int write_line(struct writer *w, const char *path, const char *value)
 	return 0;
 }
 
+void cgroup_apply_realtime(const char *path, const char *value)
+{
+	char folder[4096];
+	int64_t runtime;
+	const char *file = strrchr(path, '/') + 1;
+
+	if (!str_equal(file, "cpu.rt_runtime_us") || parse_i64(value, 0, INT64_MAX, &runtime) < 0)
+		return;
+	snprintf(folder, sizeof(folder), "%.*s", (int)(file - 1 - path), path);
+	if (realtime_prepare(folder, runtime) < 0)
+		log_debug("the folders above '%s' can't give %s us", folder, value);
+}
+
 int cgroup_apply_refusal(const struct cgroup_step *s, int r, struct error *e)
 {
 	const char *file = strrchr(s->path, '/') + 1;
@@ -331,6 +345,8 @@ static int do_write(struct creation *c, struct writer *w, const struct cgroup_st
 	if (s->initial && c->fresh[s->folder])
 		return 0;
 	r = write_line(w, s->path, s->value);
+	if (r == -EINVAL)
+		cgroup_apply_realtime(s->path, s->value);
 	if (r == -ENOENT && s->other_path)
 		r = write_line(w, s->other_path, s->other_value);
 	if (r < 0 && ((r == -ENOENT && s->harmless) || s->optional))

@@ -274,6 +274,14 @@ static int refuse_change(const struct change *c, int r, struct error *e)
 	return cgroup_apply_refusal(&step, r, e);
 }
 
+static void prepare_realtime(const struct change *c)
+{
+	auto_free char *path = NULL;
+
+	if (asprintf(&path, "%s/%s", c->folder, c->file) >= 0)
+		cgroup_apply_realtime(path, c->value);
+}
+
 static int write_all(struct change *changes, size_t n, struct error *e)
 {
 	size_t left = 0, failed = 0;
@@ -293,6 +301,8 @@ static int write_all(struct change *changes, size_t n, struct error *e)
 			}
 			if (r != -EINVAL && r != -EBUSY)
 				return refuse_change(c, r, e);
+			if (str_equal(c->file, "cpu.rt_runtime_us"))
+				prepare_realtime(c);
 			failed = i;
 			last = r;
 			left++;

@@ -696,6 +696,34 @@ static void test_extend(void)
 	end_box(&b, "extend");
 }
 
+/* Folders above have nothing to give at first. */
+static void test_realtime(void)
+{
+	struct spec_resources r = {.cpu = {.realtime_period = N(1000000), .realtime_runtime = N(20000)}},
+			      more = {.cpu.realtime_runtime = N(30000)}, too_much = {.cpu.realtime_runtime = N(999000)};
+	struct box a = make_box("realtime", &r), b = make_box("realtime2", &r);
+	struct cgroup_host *host;
+
+	a.request.cgroups_path = arena_format(&a.arena, "/%s/realtime", prefix);
+	b.request.cgroups_path = arena_format(&b.arena, "/%s/realtime2", prefix);
+	if (cgroup_host_find(&a.arena, &host, &a.e) < 0 || !host->v1_of[CGROUP_CPU] ||
+	    access(arena_format(&a.arena, "%s/cpu.rt_runtime_us", host->v1_of[CGROUP_CPU]->mount), F_OK)) {
+		refused(create_box(&a), &a.e, ERROR_UNSUPPORTED, "realtimePeriod", "realtime limits are refused on v2");
+		arena_release(&a.arena);
+		return;
+	}
+	if (!start_box(&a, "realtime") || !start_box(&b, "realtime, another"))
+		return;
+	value_is(&a, CGROUP_CPU, "cpu.rt_runtime_us", "", "20000", "");
+	value_is(&b, CGROUP_CPU, "cpu.rt_runtime_us", "", "20000", "");
+	went(cgroup_update(a.host, &a.plan.cgroup, &more, &a.e), &a.e, "more realtime");
+	value_is(&a, CGROUP_CPU, "cpu.rt_runtime_us", "", "30000", "");
+	refused(cgroup_update(a.host, &a.plan.cgroup, &too_much, &a.e), &a.e, ERROR_SYSTEM, "cpu.realtimeRuntime",
+		"more than the host has is refused");
+	end_box(&a, "realtime");
+	end_box(&b, "realtime");
+}
+
 /* The payload's own folders go too, and what hides in them is killed. */
 static void test_nested(void)
 {
@@ -904,7 +932,10 @@ static void test_systemd(void)
 	    .cpu = {.shares = N(512), .quota = N(50000)},
 	};
 	struct spec_resources more = {.memory.limit = N(128 * MIB), .pids.limit = N(40)};
+	struct spec_device_rule with_kmsg[] = {deny_all, {true, 'c', 1, 11, RWM}};
+	struct spec_resources device = {.devices = with_kmsg, .n_devices = 2};
 	struct box b = make_box("unit", &r), again;
+	size_t n = 0;
 	struct cgroup_entry none = CGROUP_ENTRY_INIT;
 	const char *unit;
 	char command[300];
@@ -923,13 +954,21 @@ static void test_systemd(void)
 	value_is(&b, CGROUP_PIDS, "pids.max", "pids.max", "20", "20");
 	value_is(&b, CGROUP_CPU, "cpu.cfs_quota_us", "cpu.max", "50000", "50000 100000");
 	if (!b.request.rootless) {
-		result(tell(&b, 'N') == 'y', "/dev/null is allowed");
+		char path[200];
+
+		snprintf(path, sizeof(path), "/var/tmp/%s-device", prefix);
+		if (mknod(path, S_IFCHR | 0600, makedev(1, 11)) < 0)
+			note("no device node");
+		result(tell(&b, 'N') == 'y' && tell(&b, 'K') == 'n', "/dev/null is allowed, another device is not");
 		snprintf(command, sizeof(command),
 			 "systemctl daemon-reload && systemctl show %s -p MemoryMax -p TasksMax -p Delegate | sort | "
 			 "tr '\\n' ' '",
 			 unit);
 		note("%s", command);
+		went(cgroup_update_devices(b.host, &b.plan.cgroup, &device, &b.e), &b.e, "a device more");
 		result(system(command) == 0, "systemd reloads");
+		result(!devices_v2_count(cgroup_find_v2(&b.plan.cgroup), &n) && n >= 1 && tell(&b, 'K') == 'y',
+		       "a device added while running stays");
 		value_is(&b, CGROUP_MEMORY, "memory.limit_in_bytes", "memory.max", "67108864", "67108864");
 		value_is(&b, CGROUP_CPU, "cpu.shares", "cpu.weight", "512", "59");
 	}
@@ -1040,9 +1079,9 @@ static int print_check(void)
 int main(int argc, char **argv)
 {
 	static void (*const lib[])(void) = {
-	    test_life,	 test_freeze, test_signal,  test_existing,   test_undo,	    test_cpuset,
-	    test_memory, test_pids,   test_cpu,	    test_devices,    test_update,   test_extend,
-	    test_nested, test_stats,  test_unified, test_delegation, test_pressure, test_all_hierarchies,
+	    test_life,	  test_freeze,	   test_signal,	  test_existing,	test_undo,     test_cpuset, test_memory,
+	    test_pids,	  test_cpu,	   test_devices,  test_update,		test_extend,   test_nested, test_stats,
+	    test_unified, test_delegation, test_pressure, test_all_hierarchies, test_realtime,
 	};
 	static void (*const bare[])(void) = {
 	    test_refusals, test_freeze, test_signal, test_devices, test_nested, test_delegation, test_pressure,
