@@ -227,6 +227,8 @@ static int answer_counters(const struct net_member *member, void *data, struct e
 	struct net_counters counters;
 	int r = member_count(&call->host, member, &counters, e);
 
+	if (r == -ENODEV) /* its namespace has just ended */
+		r = 0;
 	return r ?: answer(NET_REPLY_COUNTERS, &counters, sizeof(counters), e);
 }
 

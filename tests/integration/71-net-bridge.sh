@@ -75,7 +75,7 @@ refuses 'a second interface of that name' "already has an interface 'eth0'" net 
 
 check 'leaving' net h leave a
 is 'its link is gone' "$(link_field a eth0 .ifname)" ''
-is 'its leases are free' "$(ls "$work"/net/h/state/networks/default/leases | grep -Fx -e "$a4" -e "$a6")" ''
+is 'its leases are free' "$(find "$work/net/h/state/networks/default/leases" -name "$a4" -o -name "$a6")" ''
 is 'its ports are free' "$(on h nft list table inet holm | grep -c '"a"')" 0
 check 'leaving again' net h leave a
 join h a network=default

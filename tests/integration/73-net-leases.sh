@@ -58,7 +58,7 @@ is 'all are in the hosts file' "$(grep -c '# m' "$work/net/h/state/networks/one/
 pids=()
 for i in $(seq 200); do net h leave "m$i" & pids+=($!); done
 wait "${pids[@]}"
-is 'all leave at once' "$(ls "$work/net/h/state/networks/one/leases" "$work/net/h/state/members" | grep -c '^[0-9fm].*[0-9]$')" 0
+is 'all leave at once' "$(find "$work/net/h/state/networks/one/leases" "$work/net/h/state/members" -mindepth 1 | wc -l)" 0
 is 'nothing of them is in the hosts file' "$(grep -c '# m' "$work/net/h/state/networks/one/hosts")" 0
 
 # --- full, and gone ---
@@ -76,7 +76,7 @@ rmdir "$work/instances/t3"
 join h t6 network=tiny
 is 'the address of an instance that is gone is free' "$(part address4)" "$t3"
 is 'collecting finds what it left' "$(net h collect | cut -d ' ' -f 1)" t3
-is 'and does not touch its successor' "$(net h members t6 | cut -d ' ' -f 1) $(ls "$work/net/h/state/networks/tiny/leases" | grep -cFx "$t3")" 't6 1'
+is 'and does not touch its successor' "$(net h members t6 | cut -d ' ' -f 1) $(find "$work/net/h/state/networks/tiny/leases" -name "$t3" | wc -l)" 't6 1'
 refuses 'the same id of another instance' "exists: .*already has the name 't1'" \
 	net h join t1 "$(ns_file t6)" instance="$work" network=one name=x
 for i in 1 2 4 5 6; do net h leave "t$i"; done
@@ -94,7 +94,7 @@ if command -v strace >/dev/null; then
 	join h k network=one publish=127.0.0.1:8080:80 egress=10M ingress=10M
 	net h leave k
 	before=$(snapshot)
-	different= killed=0 completed=0
+	different='' killed=0 completed=0
 	for call in openat sendto sendmsg linkat renameat write mkdirat recvfrom; do
 		for at in $(seq 1 2 60); do
 			NET_STATE=$work/net/h/state NET_CONFIG=$work/net/h/config on h strace -f -qq -o /dev/null -e trace=$call \

@@ -8,9 +8,15 @@ host h
 outside h out
 serve out tcp 0.0.0.0 80
 
+# A second uplink: macvlan and ipvlan do not share one.
+ip_on h link add up4 type veth peer name eth4 netns "$prefix-out"
+ip_on h link set up4 up
+ip_on out addr add 198.18.0.2/24 dev eth4
+ip_on out link set eth4 up
+
 # kernel_has KIND [ARGUMENT]...
 kernel_has() {
-	ip_on h link add link up0 name probe0 type "$@" 2>/dev/null || ip_on h link add name probe0 type "$@" 2>/dev/null || return 1
+	ip_on h link add link up4 name probe0 type "$@" 2>/dev/null || ip_on h link add name probe0 type "$@" 2>/dev/null || return 1
 	ip_on h link del probe0
 }
 
@@ -45,15 +51,15 @@ is 'it can give itself one' "$(ask m1 tcp 192.0.2.2 80)" 192.0.2.77
 net h leave m1 netns="$(ns_file m1)"
 
 if kernel_has ipvlan; then
-	check 'ipvlan' net h create ipv type=ipvlan uplink=up0 subnet=192.0.2.0/24
-	join h i1 network=ipv address=192.0.2.20
-	is 'ipvlan: it is on the uplink' "$(ask i1 tcp 192.0.2.2 80)" 192.0.2.20
+	check 'ipvlan' net h create ipv type=ipvlan uplink=up4 subnet=198.18.0.0/24
+	join h i1 network=ipv address=198.18.0.20
+	is 'ipvlan: it is on the uplink' "$(ask i1 tcp 198.18.0.2 80)" 198.18.0.20
 	refuses 'ipvlan: no hardware address of its own' 'invalid: .*hardware address' \
 		net h join i2 "$(ns_file i1)" network=ipv name=x mac=02:00:00:00:00:01
 	net h leave i1
 else
 	refuses 'ipvlan, which this kernel lacks' 'unsupported: this kernel has no ipvlan links' \
-		net h create ipv type=ipvlan uplink=up0
+		net h create ipv type=ipvlan uplink=up4
 	skip 'ipvlan: traffic' 'kernel without ipvlan'
 fi
 
