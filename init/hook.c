@@ -16,16 +16,6 @@
 #include "init/process.h"
 #include "init/sys.h"
 
-static const struct plan_capabilities *payload_capabilities(void)
-{
-	const struct plan_op *ops = at(init.plan->ops);
-
-	for (uint32_t i = 0; i < init.plan->n_ops; i++)
-		if (ops[i].kind == PLAN_CAPABILITIES)
-			return &ops[i].capabilities;
-	return NULL;
-}
-
 /* An array of references as a NULL-terminated list of pointers, in place of an allocation: room for n+1. */
 static char **pointers(plan_ref array, uint32_t n, char **room)
 {

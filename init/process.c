@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/close_range.h>
 #include <linux/if.h>
 #include <linux/keyctl.h>
 #include <linux/openat2.h>
@@ -352,6 +353,22 @@ void do_no_new_privileges(const struct plan_op *op)
 	init.no_new_privileges = true;
 }
 
+const struct plan_capabilities *payload_capabilities(void)
+{
+	const struct plan_op *ops = at(init.plan->ops);
+
+	for (uint32_t i = 0; i < init.plan->n_ops; i++)
+		if (ops[i].kind == PLAN_CAPABILITIES)
+			return &ops[i].capabilities;
+	return NULL;
+}
+
+/* Everything but the standard streams and what was asked to be kept goes with execve(2), and stays for an error. */
+void close_on_exec(void)
+{
+	check(sys(close_range, 3 + init.plan->preserve, ~0U, CLOSE_RANGE_CLOEXEC), "close descriptors");
+}
+
 /* The kernel's two-word form of the three sets that capset(2) knows. */
 static long capset(uint64_t effective, uint64_t permitted, uint64_t inheritable)
 {
@@ -362,15 +379,6 @@ static long capset(uint64_t effective, uint64_t permitted, uint64_t inheritable)
 	};
 
 	return sys(capset, &header, data);
-}
-
-static uint64_t permitted_now(void)
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2];
-
-	check(sys(capget, &header, data), "read the capabilities");
-	return data[0].permitted | (uint64_t)data[1].permitted << 32;
 }
 
 /* The working folder, resolved inside the root and then proved to be there: getcwd(2) of a folder outside begins with
@@ -433,24 +441,36 @@ void set_capabilities(const struct plan_capabilities *c)
 
 void do_capabilities(const struct plan_op *op)
 {
-	set_capabilities(&op->capabilities);
+	const struct plan_capabilities *c = &op->capabilities;
+
+	if (init.filtered) /* do_seccomp() did all that it could: the fewer calls a filter has to allow, the better */
+		check(capset(c->effective, c->permitted, c->inheritable), "set the capabilities (does the seccomp filter allow capset?)");
+	else
+		set_capabilities(c);
 }
 
+/*
+ * With no_new_privs the capabilities are final by now and this is the last thing before execve(2).  Without, the kernel wants
+ * CAP_SYS_ADMIN for it, which is kept until do_capabilities().
+ */
 void do_seccomp(const struct plan_op *op)
 {
 	struct sock_fprog program = {.len = (unsigned short)op->seccomp.n, .filter = at(op->seccomp.filter)};
 	int fd;
 
-	if (!init.no_new_privileges) { /* the kernel wants CAP_SYS_ADMIN then; becoming the user left it permitted only */
-		uint64_t permitted = permitted_now();
+	if (!init.no_new_privileges) {
+		struct plan_capabilities with = *payload_capabilities();
 
-		check(capset(permitted, permitted, 0), "raise the capabilities");
+		with.effective |= 1ULL << CAP_SYS_ADMIN;
+		with.permitted |= 1ULL << CAP_SYS_ADMIN;
+		set_capabilities(&with);
 	}
+	close_on_exec();
 	fd = (int)check(sys(seccomp, SECCOMP_SET_MODE_FILTER, op->seccomp.flags, &program), "load the seccomp filter%s",
 			init.no_new_privileges ? "" : " (without noNewPrivileges it needs CAP_SYS_ADMIN)");
+	init.filtered = true;
 	if (op->seccomp.listener) {
 		tell(MESSAGE_LISTENER, NULL, &fd, 1);
-		shut(fd);
 		receive(MESSAGE_GO, NULL, 0);
 	}
 }

@@ -10,6 +10,10 @@
 void do_join(const struct plan_op *op);
 void do_unshare(const struct plan_op *op);
 void do_become_root(const struct plan_op *op);
+/* Those of PLAN_CAPABILITIES; NULL: the plan has none. */
+const struct plan_capabilities *payload_capabilities(void);
+void close_on_exec(void);
+
 void do_check_maps(const struct plan_op *op);
 void do_open_clocks(const struct plan_op *op);
 void do_time_offsets(const struct plan_op *op);

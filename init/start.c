@@ -246,8 +246,8 @@ void do_exec(const struct plan_op *op)
 	long r;
 
 	(void)op;
-	/* Everything but the standard streams and what was asked to be kept goes with execve(2), and stays for an error. */
-	check(sys(close_range, 3 + init.plan->preserve, ~0U, CLOSE_RANGE_CLOEXEC), "close descriptors");
+	if (!init.filtered)
+		close_on_exec();
 	r = sys(execve, init.program, init.args, init.env);
 	if (r == -ENOENT)
 		explain_missing(init.program);

@@ -46,7 +46,8 @@ static int translate_death(struct launch *l, const char *during, struct error *e
 	if (l->pidfd < 0 || waitid(P_PIDFD, (id_t)l->pidfd, &info, WEXITED | WNOWAIT) < 0)
 		return error_refuse(e, ERROR_SYSTEM, "init ended without a word while the host side waited for %s", during);
 	if (info.si_code == CLD_EXITED)
-		return error_refuse(e, ERROR_SYSTEM, "init exited with status %d while the host side waited for %s", info.si_status, during);
+		return error_refuse(e, ERROR_SYSTEM, "init exited with status %d while the host side waited for %s%s", info.si_status, during,
+				    str_equal(during, "execve(2)") ? " (a seccomp filter that forbids sendmsg hides why)" : "");
 	return error_refuse(e, info.si_status == SIGKILL ? ERROR_LIMIT : ERROR_SYSTEM,
 			    "init was killed by SIG%s while the host side waited for %s%s", sigabbrev_np(info.si_status), during,
 			    info.si_status == SIGKILL ? " (out of memory? see the memory limit)" : "");

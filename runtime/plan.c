@@ -806,26 +806,38 @@ static void add_process(struct compiler *c, const struct process_input *in)
 	op_number(c, PLAN_FIND_PROGRAM, "process.args", p->user.uid, 0);
 }
 
+static void add_capabilities(struct compiler *c, const struct caps_sets *sets)
+{
+	op(c, PLAN_CAPABILITIES, "process.capabilities")->capabilities = (struct plan_capabilities){
+		.effective = sets->effective,
+		.permitted = sets->permitted,
+		.inheritable = sets->inheritable,
+		.ambient = sets->ambient,
+	};
+}
+
+static void add_seccomp(struct compiler *c, const struct seccomp_program *s)
+{
+	plan_ref filter = block_bytes(c->block, s->filter, s->n * sizeof(*s->filter));
+	struct plan_op *o = op(c, PLAN_SECCOMP, "linux.seccomp");
+
+	o->seccomp.filter = filter;
+	o->seccomp.n = s->n;
+	o->seccomp.flags = s->flags;
+	o->seccomp.listener = s->listener;
+	c->out->listener = s->listener;
+}
+
+/* The filter as late as possible: after it only what the payload may do can be done. */
 static void add_end(struct compiler *c, const struct process_input *in)
 {
-	const struct seccomp_program *s = in->seccomp;
+	bool early = in->seccomp && !in->process->no_new_privileges;
 
-	if (s) {
-		plan_ref filter = block_bytes(c->block, s->filter, s->n * sizeof(*s->filter));
-		struct plan_op *o = op(c, PLAN_SECCOMP, "linux.seccomp");
-
-		o->seccomp.filter = filter;
-		o->seccomp.n = s->n;
-		o->seccomp.flags = s->flags;
-		o->seccomp.listener = s->listener;
-		c->out->listener = s->listener;
-	}
-	op(c, PLAN_CAPABILITIES, "process.capabilities")->capabilities = (struct plan_capabilities){
-		.effective = in->capabilities->effective,
-		.permitted = in->capabilities->permitted,
-		.inheritable = in->capabilities->inheritable,
-		.ambient = in->capabilities->ambient,
-	};
+	if (early)
+		add_seccomp(c, in->seccomp);
+	add_capabilities(c, in->capabilities);
+	if (in->seccomp && !early)
+		add_seccomp(c, in->seccomp);
 	op(c, PLAN_EXEC, "process.args");
 }
 

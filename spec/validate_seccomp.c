@@ -21,13 +21,19 @@ static int check_errno(struct walker *w, const struct step *step, uint32_t actio
 	return 0;
 }
 
-/* write(2) is how the runtime hands the listener's descriptor over: it would wait for itself. */
+/*
+ * sendmsg(2) and recvmsg(2) hand the listener's descriptor over: they would wait for themselves.  write(2) is refused by runc
+ * for that reason, and profiles that run here should run there.
+ */
 static int check_notify(struct walker *w, const struct step *step, const struct spec_seccomp_rule *rule)
 {
+	static const char *const ours[] = {"write", "sendmsg", "recvmsg"};
+
 	for (size_t i = 0; i < rule->n_names; i++)
-		if (!strcmp(rule->names[i], "write"))
-			return walk_refuse(w, STEP_INDEX(STEP_KEY(step, "names"), i),
-					   "SCMP_ACT_NOTIFY can't be used for 'write'");
+		for (size_t k = 0; k < ARRAY_SIZE(ours); k++)
+			if (!strcmp(rule->names[i], ours[k]))
+				return walk_refuse(w, STEP_INDEX(STEP_KEY(step, "names"), i),
+						   "SCMP_ACT_NOTIFY can't be used for '%s'", ours[k]);
 	return 0;
 }
 
