@@ -1,0 +1,96 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Networks from the configuration and from the shell: containers that join, publish, connect and end.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/net.sh"
+is_holm || skip_all 'holm only'
+
+host h
+outside h out
+serve out tcp 0.0.0.0 80
+mkdir "$work/run" "$work/lib" "$work/lib/holm"
+
+# holm, with the folders of this test's own host: /run/holm-net and /var/lib/holm are the test's
+holm() {
+	local verb=$1 bundle_option=()
+	shift
+	case $verb in create | run) bundle_option=(--bundle "$bundle") ;; esac
+	nsenter --net="$(ns_file h)" unshare --mount --propagation private sh -c '
+		mount --bind "$1/run" /run && mount --bind "$1/lib" /var/lib && shift && exec "$@"' sh "$work" \
+		"$HOLM" --root "$state" "$verb" "${bundle_option[@]}" "$@"
+}
+
+# answer PORT: what a container has to run to answer with a word
+answer() {
+	printf 'while echo %s | nc -l -p %s >/dev/null; do :; done' "$2" "$1"
+}
+
+bundle -- sh -c "$(answer 80 pong)"
+config '.holm.networks = [{"network": "default", "publish": ["192.0.2.1:8080:80", "8081:80"]}] | .process.user.uid = 0'
+web=$id
+run_detached
+pid=$(pid_of "$web")
+# inside ID COMMAND...: in its network namespace
+inside() {
+	nsenter --net="/proc/$(pid_of "$1")/ns/net" "${@:2}"
+}
+web4=$(inside "$web" ip -4 -j addr show eth0 | jq -r '.[0].addr_info[0].local')
+like 'it has an address' "$web4" '^10\.66\.'
+is 'its port is reached from outside' "$(ask out tcp 192.0.2.1 8080)" pong
+is 'and from the host' "$(ask h tcp 127.0.0.1 8081)" pong
+like 'its own name is in its hosts file' "$(holm exec "$web" cat /etc/hosts)" "$web4.$web"
+like 'resolv.conf is there' "$(holm exec "$web" cat /etc/resolv.conf && echo yes)" yes
+
+bundle -- sleep 1000
+config '.holm.networks = [{"network": "default"}]'
+run_detached
+client=$id
+is 'a neighbour is found by its name' "$(holm exec "$client" sh -c "echo | nc -w 3 $web 80")" pong
+fact 'inspect shows members and ports' "$(holm network inspect default)" \
+	'[.members[] | {id, ports}] | sort_by(.id) | tostring' \
+	"$(jq -nc --arg web "$web" --arg client "$client" '[{id: $web, ports: ["192.0.2.1:8080:80/tcp", "127.0.0.1:8081:80/tcp"]},
+		{id: $client, ports: []}] | sort_by(.id) | tostring' | jq -r .)"
+refuses 'a network in use stays' "network 'default' is in use by '" holm network remove default
+
+check 'publish' holm publish "$web" 192.0.2.1:8082:80
+is 'works' "$(ask out tcp 192.0.2.1 8082)" pong
+check 'unpublish' holm unpublish "$web" 192.0.2.1:8082:80
+is 'works, too' "$(ask out tcp 192.0.2.1 8082)" refused
+refuses 'a port that is taken' "is published by '$web'" holm publish "$client" 192.0.2.1:8080:81
+
+check 'network create' holm network create --subnet 10.99.0.0/24 --isolated second
+is 'network list' "$(holm network list --quiet | sort | tr '\n' ' ')" 'default second '
+fact 'the same as JSON' "$(holm network list --format json)" '.[] | select(.name == "second") | [.subnet4, .isolated] | tostring' '["10.99.0.0/24",true]'
+check 'connect' holm network connect --address 10.99.0.9 --no-gateway --egress 50M second "$client"
+is 'it has a second interface' "$(inside "$client" ip -4 -j addr show eth1 | jq -r '.[0].addr_info[0].local')" 10.99.0.9
+fact 'its rate is known' "$(holm network inspect second)" '.members[0].egress.bitsPerSecond' 50000000
+check 'limit' holm network limit --egress 0 "$client" eth1
+fact 'its rate is gone' "$(holm network inspect second)" '.members[0] | has("egress")' false
+check 'disconnect' holm network disconnect second "$client"
+is 'it has it no more' "$(inside "$client" ip -j link show | jq -r '[.[].ifname] | join(" ")')" 'lo eth0'
+check 'remove' holm network remove second
+refuses 'a command that is none' "no command 'remov'; did you mean 'remove'" holm network remov x
+
+bundle -- true
+config '.holm.networks = [{"network": "default", "publish": ["192.0.2.1:8080:80"]}]'
+refuses 'a container whose port is taken does not start' "port 8080/tcp of 192.0.2.1 is published by '$web'" holm run "$id"
+is 'and leaves nothing' "$(holm network inspect default | jq '.members | length')" 2
+bundle -- true
+config '.holm.networks = [{"network": "nowhere"}]'
+refuses 'a network that is not there' "network 'nowhere' does not exist" holm run "$id"
+bundle -- true
+config '.holm.networks = [{"network": "default", "publish": ["80"]}]'
+refuses 'a port that is none' 'holm.networks\[0\]: .80. is not' holm run "$id"
+
+bundle -- sh -c 'ip -4 addr show eth0; ip -4 addr show x1'
+config '.holm.networks = [{"network": "default"}, {"network": "default", "interface": "x1", "address": "10.66.3.33", "mac": "02:00:00:00:00:33"}]'
+like 'two interfaces, one fixed' "$(holm run "$id")" 'inet 10\.66\..*inet 10\.66\.3\.33/22'
+
+kill -9 "$pid"
+wait_status stopped "$web"
+check 'delete' holm delete "$web"
+is 'its port is free' "$(ask out tcp 192.0.2.1 8080)" refused
+check 'delete --force' holm delete --force "$client"
+is 'no member is left' "$(holm network inspect default | jq '.members | length')" 0
+is 'no link, lease or record either' "$(ip_on h -j link show type veth | jq -r '[.[] | select(.ifname != "up0") | .ifname] | join(" ")'
+	find "$work/run/holm-net/members" "$work/run/holm-net/networks/default/leases" -mindepth 1)" ''
