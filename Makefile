@@ -67,8 +67,8 @@ INIT_CFLAGS := -std=gnu17 -Os -ffreestanding -fno-builtin -fno-stack-protector -
 	$(if $(filter x86_64,$(arch)),-fcf-protection=none) $(WARNINGS)
 INIT_LDFLAGS := -nostdlib -static -no-pie -s -Wl,--gc-sections,--build-id=none,-z,noseparate-code,-z,noexecstack
 
-.PHONY: all programs test-programs check unit integration check-vm check-headers lint format fuzz bench try install uninstall \
-	clean help FORCE
+.PHONY: all programs test-programs check unit integration check-vm check-engines check-headers lint format fuzz bench try install \
+	uninstall clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
@@ -162,6 +162,10 @@ check-vm: ## integration tests in a virtual machine: pure cgroup v2, bare, with 
 	$(Q)tests/packages build check vm
 	$(Q)$(MAKE) --no-print-directory test-programs
 	$(Q)BUILD=$(BUILD) tests/vm/check $(TESTS)
+
+check-engines: test-programs ## Podman, Docker, containerd and others with holm as their runtime (ENGINES=, RUNTIMES="holm runc")
+	$(Q)tests/packages build check engines
+	$(Q)BUILD=$(BUILD) tests/engines/run $(ENGINES)
 
 check-headers: $(headers:%=$(BUILD)/headers/%) ## every header compiles alone
 $(BUILD)/headers/%: % $(BUILD)/flags
