@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/error.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -83,8 +84,11 @@ void error_context(struct error *e, const char *format, ...)
 
 const char *error_format(const struct error *e, char *buffer, size_t size)
 {
+	const char *why = strerror(e->code);
+
+	/* As other runtimes spell it: Docker looks for "no such file or directory", "permission denied" in these letters. */
 	if (e->code)
-		snprintf(buffer, size, "%s: %s", e->text, strerror(e->code));
+		snprintf(buffer, size, "%s: %c%s", e->text, isupper(why[1]) ? why[0] : tolower(why[0]), why + 1);
 	else
 		snprintf(buffer, size, "%s", e->text);
 	return buffer;

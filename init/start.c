@@ -89,7 +89,14 @@ static void add_home(uint32_t uid)
 
 /* ---- the program ---- */
 
-/* 0, or why this path can't be executed by the present user. */
+static bool is_folder(const char *path)
+{
+	struct stat st;
+
+	return !sys(newfstatat, AT_FDCWD, path, &st, 0) && S_ISDIR(st.st_mode);
+}
+
+/* 0, or why this path can't be executed by the present user.  A folder is EACCES, as for execve: engines know it by that. */
 static long can_execute(const char *path)
 {
 	struct stat st;
@@ -97,8 +104,6 @@ static long can_execute(const char *path)
 
 	if (r < 0)
 		return r;
-	if (S_ISDIR(st.st_mode))
-		return -EISDIR;
 	if (!S_ISREG(st.st_mode))
 		return -EACCES;
 	return sys(faccessat2, AT_FDCWD, path, 1 /* X_OK */, AT_EACCESS);
@@ -115,7 +120,7 @@ void do_find_program(const struct plan_op *op)
 	if (find(name, '/')) {
 		r = can_execute(name);
 		if (r < 0)
-			fail(-r, "exec '%s'", name);
+			fail(-r, "exec '%s'%s", name, is_folder(name) ? " (it is a folder)" : "");
 		init.program = name;
 		return;
 	}
@@ -135,7 +140,7 @@ void do_find_program(const struct plan_op *op)
 				init.program = path;
 				return;
 			}
-			if (r == -EACCES)
+			if (r == -EACCES && !is_folder(path))
 				worst = r;
 		}
 		p = *end ? end + 1 : end;

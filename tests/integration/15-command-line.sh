@@ -57,7 +57,7 @@ if is_holm; then
 	try "$HOLM" checkpoint --image-path x y
 	is 'checkpoint is refused' "$status $(grep -c 'not supported' <<<"$errors")" '1 1'
 	try env HOME=/ bash -c '"$0" version >/dev/full' "$HOLM"
-	like 'a full standard output is an error' "$status $errors" '^1 .*No space left'
+	like 'a full standard output is an error' "$status $errors" '^1 .*no space left'
 	refuses 'the root folder as --root' "can't be the root" "$HOLM" --root / list
 fi
 

@@ -33,10 +33,10 @@ sed -i '5s/$/,,/' "$bundle/config.json"
 one_line 'no JSON' 'config.json:.*line 5|config.json:5'
 bundle
 rm "$bundle/config.json"
-one_line 'no config.json' "config.json.*No such file"
+one_line 'no config.json' "config.json.*no such file"
 bundle
 rmdir "$work/none" 2>/dev/null
-refuses 'no bundle' "$work/none.*No such file" "$HOLM" --root "$state" run --bundle "$work/none" "$id"
+refuses 'no bundle' "$work/none.*no such file" "$HOLM" --root "$state" run --bundle "$work/none" "$id"
 bundle -- /bin/absent
 one_line 'no program' "/bin/absent.*[Nn]o such file"
 bundle '.linux.resources.memory.limit = 4096'

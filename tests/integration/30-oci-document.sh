@@ -11,11 +11,11 @@ runs 'the bundle is where config.json is' here -- echo here
 is 'the current folder is the default bundle' "$(cd "$bundle" && "$HOLM" --root "$state" run "$id")" here
 is 'a relative bundle' "$(cd "$work" && "$HOLM" --root "$state" run --bundle "${bundle##*/}" "$id")" here
 rm "$bundle/config.json"
-still_refused 'no config.json' "config.json.*No such file"
+still_refused 'no config.json' "config.json.*no such file"
 mkdir "$bundle/config.json"
 still_refused 'a folder in its place' "config.json"
 bundle=$work/nowhere
-still_refused 'no bundle' "$work/nowhere.*No such file"
+still_refused 'no bundle' "$work/nowhere.*no such file"
 
 # Item 2: what is not JSON
 for text in '' '{' '[]' '"x"' 'null' '{"ociVersion": "1.0.0",}' '{"ociVersion": "1.0.0"} x' $'{"ociVersion": "1.0.0\x01"}' '{"a": 1, "a": 2, "ociVersion": "1.0.0"}'; do

@@ -42,7 +42,7 @@ config '.root.path = "link"'
 is 'a symlink to one' "$(holm run "$id")" fine
 refused 'no root' 'config.json: root.*missing' 'del(.root)'
 refused 'no path' 'config.json: root.path: is missing' '.root = {}'
-refused 'not there' "root.path: .*'/nowhere/at/all'.*No such file" '.root.path = "/nowhere/at/all"'
+refused 'not there' "root.path: .*'/nowhere/at/all'.*no such file" '.root.path = "/nowhere/at/all"'
 refused 'a file' "root.path: .*'$source/file'.*[Nn]ot a directory" ".root.path = \"$source/file\""
 # Item 50
 runs 'a read-only root, with what is mounted on it as it was' 'refused shm tmp' '.root.readonly = true' ".mounts += [$(tmpfs /tmp)]" -- \
@@ -108,7 +108,7 @@ still_refused 'a symlink into /proc' 'mounts\[6\].*/to-proc/sys'
 bundle ".mounts += [$(bind /data relative bind)]" -- cat /data/file
 cp -r "$source" "$bundle/relative"
 is 'a relative source is of the bundle' "$(holm run "$id")" content
-refused 'a source that is not there' "mounts\[6\]: .*'/nowhere/at/all'.*No such file" ".mounts += [$(bind /data /nowhere/at/all bind)]"
+refused 'a source that is not there' "mounts\[6\]: .*'/nowhere/at/all'.*no such file" ".mounts += [$(bind /data /nowhere/at/all bind)]"
 refused 'no source' 'config.json: mounts\[6\].source' '.mounts += [{"destination": "/data", "options": ["bind"]}]'
 # Item 57
 for type in '"bind"' '"none"' '"tmpfs"' '"anything"' 'null' '""'; do
@@ -116,7 +116,7 @@ for type in '"bind"' '"none"' '"tmpfs"' '"anything"' 'null' '""'; do
 done
 refused 'a type of bind without the option' 'mounts\[6\].*bind' ".mounts += [{\"destination\": \"/data\", \"type\": \"bind\", \"source\": \"$source\"}]"
 refused 'neither type nor bind' 'mounts\[6\].type' ".mounts += [{\"destination\": \"/data\", \"source\": \"$source\"}]"
-refused 'a file on a folder' "mounts\[6\]: mount a file on '/usr': Is a directory" ".mounts += [$(bind /usr "$source/file" bind)]"
+refused 'a file on a folder' "mounts\[6\]: mount a file on '/usr': is a directory" ".mounts += [$(bind /usr "$source/file" bind)]"
 refused 'a folder on a file' "mounts\[6\]: .*'/etc/passwd'.*[Nn]ot a directory" ".mounts += [$(bind /etc/passwd "$source" bind)]"
 # Item 58
 bundle ".mounts += [$(bind /data "$source" bind ro nosuid nodev noexec noatime nosymfollow)]"

@@ -101,7 +101,7 @@ for type in pid network ipc uts cgroup time user mount; do
 	wrong=/proc/self/ns/uts
 	[ $type != uts ] || wrong=/proc/self/ns/ipc
 	refused "$type: a path of another type" "linux.namespaces.*'$wrong'" 'del(.hostname)' "(.linux.namespaces |= map(select(.type != \"$type\"))) | .linux.namespaces += [{\"type\": \"$type\", \"path\": \"$wrong\"}]"
-	refused "$type: a path that is not there" "linux.namespaces.*'/nowhere'.*No such file" 'del(.hostname)' "(.linux.namespaces |= map(select(.type != \"$type\"))) | .linux.namespaces += [{\"type\": \"$type\", \"path\": \"/nowhere\"}]"
+	refused "$type: a path that is not there" "linux.namespaces.*'/nowhere'.*no such file" 'del(.hostname)' "(.linux.namespaces |= map(select(.type != \"$type\"))) | .linux.namespaces += [{\"type\": \"$type\", \"path\": \"/nowhere\"}]"
 done
 refused 'a path that is no namespace' "linux.namespaces.*'/etc/passwd'" '(.linux.namespaces[] | select(.type == "network")).path = "/etc/passwd"'
 refused 'a relative path' 'config.json: linux.namespaces\[1\].path: ' '.linux.namespaces[1].path = "proc/self/ns/net"'

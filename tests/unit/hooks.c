@@ -243,7 +243,7 @@ static void test_missing(void **state)
 	(void)state;
 	assert_int_equal(hooks_run(&hooks, SPEC_HOOK_POSTSTART, "{}", -1, &e), -ENOENT);
 	assert_string_equal(error_format(&e, text, sizeof(text)),
-			    "hook poststart[0] '/nonexistent/hook': start: No such file or directory");
+			    "hook poststart[0] '/nonexistent/hook': start: no such file or directory");
 	hook.path = "/etc/passwd";
 	assert_int_equal(hooks_run(&hooks, SPEC_HOOK_POSTSTART, "{}", -1, &e), -EACCES);
 }

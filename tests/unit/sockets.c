@@ -164,7 +164,7 @@ static void test_errors_name_the_socket(void **state)
 	(void)state;
 	assert_int_equal(socket_send_console(AT_FDCWD, "/nonexistent/c.sock", "x", 0, &e), -ENOENT);
 	assert_string_equal(error_format(&e, text, sizeof(text)),
-			    "connect to console socket '/nonexistent/c.sock': No such file or directory");
+			    "connect to console socket '/nonexistent/c.sock': no such file or directory");
 	assert_int_equal(socket_send_pidfd(AT_FDCWD, "/dev/null", "x", 0, &e), -ECONNREFUSED);
 	assert_non_null(strstr(e.text, "pidfd socket '/dev/null'"));
 	assert_int_equal(socket_send_console(AT_FDCWD, "/dev/null", "", 0, &e), -ENOTRECOVERABLE);
