@@ -148,14 +148,14 @@ not_ok() {
 	[ $# -eq 0 ] || printf '%s\n' "$@" | sed 's/^/#   /'
 }
 
-# exits NAME STATUS REGEX COMMAND...: ends with this status, and says this on either stream, in either case
+# exits NAME STATUS REGEX COMMAND...: ends with this status (a pattern), and says this on either stream, in either case
 exits() {
 	local name=$1 expected=$2 regex=$3 status text
 	shift 3
 	"$@" >"$work/said" 2>&1 </dev/null
 	status=$?
 	text=$(tr -d '\0' <"$work/said")
-	if [ $status -ne "$expected" ]; then
+	if [[ ! $status =~ ^($expected)$ ]]; then
 		not_ok "$name" "exit status $status, expected $expected: $*" "$text"
 	elif ! (shopt -s nocasematch && [[ $text =~ $regex ]]); then
 		not_ok "$name" "got:            $text" "does not match: $regex"
