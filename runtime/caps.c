@@ -156,8 +156,13 @@ int caps_resolve(const struct spec_capabilities *capabilities, bool all_grantabl
 	}
 	limit(&set[SPEC_CAP_EFFECTIVE], set[SPEC_CAP_PERMITTED], SPEC_CAP_EFFECTIVE,
 	      "is not in permitted and is left out", &warned);
-	limit(&set[SPEC_CAP_AMBIENT], set[SPEC_CAP_PERMITTED] & set[SPEC_CAP_INHERITABLE], SPEC_CAP_AMBIENT,
-	      "is not in both permitted and inheritable and is left out", &warned);
+	/*
+	 * Buildah asks for every capability in ambient and for none in inheritable, at each RUN: nothing that this host
+	 * refuses, but a document that contradicts itself.  Its users would read a warning about each.
+	 */
+	if (set[SPEC_CAP_AMBIENT] & ~(set[SPEC_CAP_PERMITTED] & set[SPEC_CAP_INHERITABLE]))
+		log_debug("process.capabilities.ambient: what is not in both permitted and inheritable is left out");
+	set[SPEC_CAP_AMBIENT] &= set[SPEC_CAP_PERMITTED] & set[SPEC_CAP_INHERITABLE];
 	*ret = (struct caps_sets){
 	    .bounding = set[SPEC_CAP_BOUNDING],
 	    .effective = set[SPEC_CAP_EFFECTIVE],

@@ -423,7 +423,8 @@ static void add_device(struct compiler *c, const char *cause, const struct spec_
 		.from = PLAN_SOURCE_NEW,
 	};
 
-	if (c->user && d->type != 'p') {
+	/* Neither in a user namespace of the container nor in one that we are in ourselves (rootless Podman's). */
+	if ((c->user || !c->in->privileged) && d->type != 'p') {
 		device.source = device.path;
 		device.from = PLAN_SOURCE_PATH;
 		if (c->in->privileged) {
