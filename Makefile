@@ -9,6 +9,7 @@ VERSION := 0.1.0
 PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
 SANITIZE ?=
+STRIP ?= strip
 WERROR ?=
 BUILD ?= build$(if $(SANITIZE),/sanitize)
 
@@ -65,7 +66,7 @@ compile = $(CC) $(holm_cppflags) $(CPPFLAGS) $(holm_cflags) $(CFLAGS) -MMD -MP
 INIT_CFLAGS := -std=gnu17 -Os -ffreestanding -fno-builtin -fno-stack-protector -fno-pic -fno-pie -fomit-frame-pointer \
 	-fno-asynchronous-unwind-tables -fno-unwind-tables -ffunction-sections -fdata-sections -fno-ident \
 	$(if $(filter x86_64,$(arch)),-fcf-protection=none) $(WARNINGS)
-INIT_LDFLAGS := -nostdlib -static -no-pie -s -Wl,--gc-sections,--build-id=none,-z,noseparate-code,-z,noexecstack
+INIT_LDFLAGS := -nostdlib -static -s -Wl,--gc-sections,--build-id=none,-z,noseparate-code,-z,noexecstack
 
 .PHONY: all programs test-programs check unit integration check-vm check-engines check-headers lint format fuzz bench try install \
 	uninstall clean help FORCE
@@ -202,9 +203,10 @@ manifest = $(foreach p,$(programs),755 $(p) bin/$(notdir $(p));) \
 $(BUILD)/holm.bash: $(BUILD)/holm
 	$(Q)$(BUILD)/holm completion bash >$@
 
-install: all $(if $(main),$(BUILD)/holm.bash) ## to DESTDIR and PREFIX
+install: all $(if $(main),$(BUILD)/holm.bash) ## to DESTDIR and PREFIX; programs are stripped unless STRIP is empty
 	$(Q)printf '%s\n' '$(manifest)' | tr ';' '\n' | while read -r mode source target; do [ -z "$$mode" ] || \
-		install -D -m "$$mode" "$$source" "$(DESTDIR)$(PREFIX)/$$target"; done
+		install -D -m "$$mode" $(if $(STRIP),$$([ "$$mode" != 755 ] || echo -s --strip-program=$(STRIP))) "$$source" \
+		"$(DESTDIR)$(PREFIX)/$$target" || exit 1; done
 
 uninstall: ## what install put there
 	$(Q)printf '%s\n' '$(manifest)' | tr ';' '\n' | while read -r mode source target; do [ -z "$$mode" ] || \
