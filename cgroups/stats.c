@@ -581,6 +581,12 @@ int cgroup_stats_read(const struct cgroup *cgroup, unsigned what, struct arena *
 
 /* ---- the end ---- */
 
+/* v1 counts failures of one of the two counters only (6.18); the other shows it by having been full, but for a batch. */
+static bool was_full(const struct cgroup_usage *u)
+{
+	return u->failures || (u->present && u->limit != CGROUP_UNLIMITED && u->max + 64 * 4096 >= u->limit);
+}
+
 static void read_end_memory(const struct cgroup *cgroup, const struct cgroup_stats *s, struct cgroup_end *ret)
 {
 	const char *v1 = cgroup_find_v1(cgroup, CGROUP_MEMORY), *v2 = cgroup_find_v2(cgroup);
@@ -591,8 +597,8 @@ static void read_end_memory(const struct cgroup *cgroup, const struct cgroup_sta
 	ret->memory_limit = s->memory.usage.limit;
 	if (!ret->oom_kills)
 		return;
-	if (v1) /* its counter could not be charged: then it was this limit, or memory and swap's */
-		ret->oom_own_limit = s->memory.usage.failures || s->memory.swap.failures;
+	if (v1)
+		ret->oom_own_limit = was_full(&s->memory.usage) || was_full(&s->memory.swap);
 	else if (v2) /* .local counts only what this folder's own limit caused; what is below counts as its own, too */
 		ret->oom_own_limit = (cgroup_file_read_key(v2, "memory.events.local", "oom", &hits) >= 0 && hits) ||
 				     (cgroup_file_read_key(v2, "memory.events", "oom", &hits) >= 0 && hits);

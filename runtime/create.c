@@ -765,6 +765,8 @@ static int finish_start(struct creation *c, struct error *e)
 		r = notify_open(c->folder, &notify, e);
 	if (!r)
 		r = launch_finish(&c->launch, e);
+	if (r)
+		explain_limit(c, e);
 	if (!r && c->spec.hooks.kinds[SPEC_HOOK_POSTSTART].n)
 		r = hooks_run(&c->spec.hooks, SPEC_HOOK_POSTSTART, state_json(c, "running", c->launch.pid), c->bundle_fd, e);
 	if (!r && notify >= 0)

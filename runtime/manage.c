@@ -254,6 +254,17 @@ int container_run_hooks(const struct record *record, enum spec_hook_kind kind, c
 
 /* ---- start ---- */
 
+/* An init that is not our child can't tell what it died of, its cgroup can. */
+static void explain_death(const struct record *record, struct error *e)
+{
+	struct cgroup_end end;
+	char text[256];
+
+	cgroup_end_read(&record->cgroup, &end);
+	if (end.oom_kills)
+		error_context(e, "%s", cgroup_end_format(&end, text, sizeof(text)));
+}
+
 int container_start(const struct runtime *runtime, const char *id, struct error *e)
 {
 	static const char *const refusals[_CONTAINER_STATUS_N] = {
@@ -278,6 +289,8 @@ int container_start(const struct runtime *runtime, const char *id, struct error 
 	callbacks.pidfd = h.pidfd;
 	if (!r)
 		r = launch_start(h.folder, id, h.record.pid, &callbacks, e);
+	if (r)
+		explain_death(&h.record, e);
 	if (!r) {
 		r = container_run_hooks(&h.record, SPEC_HOOK_POSTSTART, "running", h.record.pid, true, e);
 		if (r) { /* the OCI: the container is to be stopped */

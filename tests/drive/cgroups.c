@@ -518,10 +518,9 @@ static bool wait_event(struct cgroup_watch *w, enum cgroup_event_kind kind, int 
 	return false;
 }
 
-static void test_memory(void)
+static void check_memory(const char *name, struct spec_resources r)
 {
-	struct spec_resources r = {.memory = {.limit = N(32 * MIB)}};
-	struct box b = make_box("memory", &r);
+	struct box b = make_box(name, &r);
 	struct cgroup_watch *w = NULL;
 	struct cgroup_end end;
 	char text[200];
@@ -548,6 +547,12 @@ static void test_memory(void)
 	end_box(&b, "memory");
 	result(wait_event(w, CGROUP_EVENT_GONE, 5000), "the watch tells of the end");
 	cgroup_watch_close(w);
+}
+
+static void test_memory(void)
+{
+	check_memory("memory", (struct spec_resources){.memory = {.limit = N(32 * MIB)}});
+	check_memory("memory-and-swap", (struct spec_resources){.memory = {.limit = N(32 * MIB), .swap = N(32 * MIB)}});
 }
 
 static void test_pids(void)
