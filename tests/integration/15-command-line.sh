@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The command line: spellings, refusals and their exit statuses, the log, what is printed.
+# where: host
 . "$(dirname "$0")/lib.sh"
 
 # try COMMAND...: its $output, $errors and $status

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # maskedPaths and readonlyPaths.
-# where: host bare
+# where: host
 . "$(dirname "$0")/lib.sh"
 
 bundle '.linux.maskedPaths = ["/proc/version", "/sys/kernel", "/secret", "/folder", "/not/there", "/dev/shm"]

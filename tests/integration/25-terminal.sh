@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Terminals: the console socket, size, resizing, signals, exit status, and what is refused.
-# where: host bare
+# where: host
 . "$(dirname "$0")/lib.sh"
 
 terminal='.process.terminal = true'

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # hooks: order, place, state on stdin, environment, time-outs, failures.
-# where: host bare
+# where: host
 . "$(dirname "$0")/lib.sh"
 
 cat >"$work/hook" <<EOT

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # linux.seccomp: actions, errno, arguments, flags, refusals; the cache of compiled filters.
-# where: host bare
+# where: host
 . "$(dirname "$0")/lib.sh"
 
 refuse_run() {

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Operations and states: section B of tests/oci-checklist.md.
-# where: host bare systemd
+# where: host
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/oci.sh"
 is_holm || skip_all 'about holm alone'

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What a process inherits without anybody asking: signals, groups, capabilities, umask, affinity, descriptors of a careless or
 # hostile caller never reach the payload (security.md, classes C and G).
+# where: host
 . "$(dirname "$0")/lib.sh"
 dirty=$BUILD/tests/attack/dirty
 sections=(ids fds status limits process signals)

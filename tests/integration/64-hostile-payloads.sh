@@ -3,6 +3,7 @@
 # A running payload that prepares its container for whoever comes in next: exec, kill, delete (security.md, classes B, E, F, G).
 # timeout: 200
 # tags: host
+# where: host
 . "$(dirname "$0")/lib.sh"
 powerful='.process.capabilities |= map_values(["CAP_SYS_ADMIN", "CAP_MKNOD", "CAP_DAC_OVERRIDE", "CAP_CHOWN", "CAP_FOWNER", "CAP_SYS_CHROOT"])
 	| .process.noNewPrivileges = false'

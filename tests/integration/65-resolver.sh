@@ -4,6 +4,7 @@
 # else is a descriptor and at most a single name, and no file of a /proc that could be the image's is opened (security.md, rules
 # A and B).
 # tags: host
+# where: host
 . "$(dirname "$0")/lib.sh"
 command -v strace >/dev/null || skip_all 'no strace'
 is_holm || skip_all 'about the init of holm'
