@@ -231,10 +231,19 @@ static int send_trees(struct launch *l, struct error *e)
 /* init went on in a child of ours that it made: that one is the container from now on. */
 static int adopt_child(struct launch *l, struct error *e)
 {
+	struct pollfd either[] = {{.fd = l->socket, .events = POLLIN}, {.fd = l->pidfd, .events = POLLIN}};
 	struct message message;
 	siginfo_t info;
-	int r = expect(l, MESSAGE_PID, &message, NULL, e);
+	int r;
 
+	/* Its child has the socket too: should init die before it told of the child, there would be no end of file. */
+	while ((r = poll(either, ARRAY_SIZE(either), -1)) < 0 && errno == EINTR)
+		;
+	if (r < 0)
+		return error_system(e, errno, "wait for init");
+	if (!either[0].revents)
+		return translate_death(l, rules[MESSAGE_PID].name, e);
+	r = expect(l, MESSAGE_PID, &message, NULL, e);
 	if (r)
 		return r;
 	waitid(P_PIDFD, (id_t)l->pidfd, &info, WEXITED);
