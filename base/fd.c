@@ -112,9 +112,9 @@ int file_create(int dirfd, const char *path, mode_t mode, const void *data, size
 	return fd_write_all(fd, data, size);
 }
 
-/* Where the file system has no files without a name: a hidden one, and rename. */
-static int replace_by_rename(int dirfd, const char *path, const char *name, mode_t mode, const void *data, size_t size)
+int file_replace(int dirfd, const char *path, mode_t mode, const void *data, size_t size)
 {
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	char temporary[4096];
 	int r;
 
@@ -132,7 +132,7 @@ static int replace_by_rename(int dirfd, const char *path, const char *name, mode
 	return r;
 }
 
-int file_replace(int dirfd, const char *path, mode_t mode, const void *data, size_t size)
+int file_publish(int dirfd, const char *path, mode_t mode, const void *data, size_t size)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	char folder[4096] = ".", self[32];
@@ -142,8 +142,8 @@ int file_replace(int dirfd, const char *path, mode_t mode, const void *data, siz
 	if (name != path && (size_t)snprintf(folder, sizeof(folder), "%.*s", (int)(name - path), path) >= sizeof(folder))
 		return -ENAMETOOLONG;
 	fd = openat(dirfd, folder, O_WRONLY | O_TMPFILE | O_CLOEXEC, mode);
-	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR))
-		return replace_by_rename(dirfd, path, name, mode, data, size);
+	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) /* a file system without files that have no name */
+		return file_replace(dirfd, path, mode, data, size);
 	if (fd < 0)
 		return -errno;
 	r = fd_write_all(fd, data, size);

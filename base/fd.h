@@ -49,11 +49,14 @@ int file_read(int dirfd, const char *path, size_t max, char **ret_data, size_t *
 int file_write(int dirfd, const char *path, const void *data, size_t size) must_check; /* must exist; one write(2) */
 int file_create(int dirfd, const char *path, mode_t mode, const void *data, size_t size) must_check; /* O_EXCL */
 
-/*
- * Readers see all of it or nothing; whoever is killed on the way leaves nothing: the file gets its name when it is complete.
- * What had the name before goes just before that.
- */
+/* Writes a temporary file ".NAME" beside it (O_EXCL) and renames it over path: all or nothing for readers. */
 int file_replace(int dirfd, const char *path, mode_t mode, const void *data, size_t size) must_check;
+
+/*
+ * For a folder that is not ours: whoever is killed on the way leaves no temporary file, as the file gets its name when it is
+ * complete.  What had the name before goes just before that: for a moment there may be none.
+ */
+int file_publish(int dirfd, const char *path, mode_t mode, const void *data, size_t size) must_check;
 
 /*
  * One datagram or message with up to n descriptors (SCM_RIGHTS), SIGPIPE never raised.  Received descriptors are
