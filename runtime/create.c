@@ -378,7 +378,7 @@ static int make_record(struct creation *c, struct error *e)
 	const struct spec *s = &c->spec;
 	int r;
 
-	r = record_claim(c->root_fd, c->request->id, &c->folder, e);
+	r = record_claim(c->root_fd, c->request->id, &c->folder, &c->lock, e);
 	if (r)
 		return r;
 	process = s->process ? spec_encode_process(s->process, 0) : NULL;
@@ -411,7 +411,7 @@ static int make_record(struct creation *c, struct error *e)
 		c->record.listener_path = s->linux_.seccomp->listener_path;
 		c->record.listener_metadata = s->linux_.seccomp->listener_metadata;
 	}
-	r = record_save(c->folder, &c->record, &c->lock, e);
+	r = record_save(c->lock, &c->record, e);
 	if (!r && s->linux_.seccomp)
 		r = record_save_seccomp(c->folder, &c->seccomp, e);
 	if (!r && c->notify)
@@ -735,11 +735,14 @@ static int tear_down(struct creation *c, struct error *e)
 	struct error first = ERROR_INIT, next;
 	int more, r = 0;
 
-	if (!record_relock(c->lock)) /* deleted by somebody else */
+	if (!record_relock(c->folder, &c->lock)) /* deleted by somebody else */
 		return 0;
 	if (!c->record.new_pid_namespace)
 		r = cgroup_kill(&c->cgroup.cgroup, &first);
 	more = cgroup_destroy(&c->cgroup.cgroup, &next);
+	/* Somebody is in it: an exec on its way into the pid namespace that has ended. */
+	if (more && !r && !cgroup_kill(&c->cgroup.cgroup, &next))
+		more = cgroup_destroy(&c->cgroup.cgroup, &next);
 	if (more && !r) {
 		r = more;
 		first = next;
@@ -767,6 +770,8 @@ static int finish_start(struct creation *c, struct error *e)
 		r = launch_finish(&c->launch, e);
 	if (r)
 		explain_limit(c, e);
+	else /* it is there: whatever comes now, others may enter it and end it */
+		record_unlock(c->lock);
 	if (!r && c->spec.hooks.kinds[SPEC_HOOK_POSTSTART].n)
 		r = hooks_run(&c->spec.hooks, SPEC_HOOK_POSTSTART, state_json(c, "running", c->launch.pid), c->bundle_fd, e);
 	if (!r && notify >= 0)
@@ -795,7 +800,6 @@ static int run_to_end(struct creation *c, int *ret_status, struct error *e)
 	};
 	int r;
 
-	record_unlock(c->lock);
 	r = attach_wait(&attach, ret_status, e);
 	if (!r && *ret_status == 128 + SIGKILL)
 		tell_end(c);
@@ -828,7 +832,7 @@ int container_run(const struct runtime *runtime, const struct container_create *
 		r = apply(&c, e);
 	if (!r) {
 		r = finish_start(&c, e);
-		if (r)
+		if (r && record_relock(c.folder, &c.lock))
 			undo(&c, ARRAY_SIZE(steps));
 	}
 	*ret_status = 0;

@@ -44,14 +44,14 @@ const char *container_status_name(enum container_status status)
  */
 static int derive_status(struct handle *h, struct error *e)
 {
-	struct error ignored;
+	bool creating = h->lock < 0 && record_is_locked(h->folder), frozen = false;
 	char boot_id[BOOT_ID_SIZE];
-	bool frozen = false;
+	struct error ignored;
 	int r;
 
 	h->status = CONTAINER_STOPPED;
 	if (!h->record.pid) {
-		if (h->lock < 0 && record_is_locked(h->folder))
+		if (creating)
 			h->status = CONTAINER_CREATING;
 		return 0;
 	}
@@ -62,13 +62,14 @@ static int derive_status(struct handle *h, struct error *e)
 		return 0;
 	if (r)
 		return error_system(e, -r, "container '%s': look at process %d", h->record.id, (int)h->record.pid);
-	h->status = CONTAINER_RUNNING;
-	if (!faccessat(h->folder, RECORD_START, F_OK, AT_SYMLINK_NOFOLLOW)) {
-		if (!launch_is_waiting(h->folder, &ignored))
-			h->status = CONTAINER_CREATED;
-		else if (h->lock < 0 && record_is_locked(h->folder))
-			h->status = CONTAINER_CREATING;
+	/* init may still have the host's root: nobody may enter now, whatever else is there already. */
+	if (creating) {
+		h->status = CONTAINER_CREATING;
+		return 0;
 	}
+	h->status = CONTAINER_RUNNING;
+	if (!faccessat(h->folder, RECORD_START, F_OK, AT_SYMLINK_NOFOLLOW) && !launch_is_waiting(h->folder, &ignored))
+		h->status = CONTAINER_CREATED;
 	if (!cgroup_is_frozen(&h->record.cgroup, &frozen, &ignored) && frozen)
 		h->status = CONTAINER_PAUSED;
 	return 0;
@@ -213,7 +214,7 @@ int container_each(const struct runtime *runtime, struct arena *arena,
 		struct error broken;
 
 		r = handle_open(&h, runtime, ids[i], &broken);
-		if (r && broken.kind == ERROR_NOT_FOUND) /* deleted meanwhile */
+		if (r && (broken.kind == ERROR_NOT_FOUND || broken.kind == ERROR_STATE)) /* gone already, or not there yet */
 			continue;
 		if (!r)
 			fill_state(&h, arena, &state);
@@ -335,10 +336,10 @@ int container_kill(const struct runtime *runtime, const char *id, int signal, bo
 			return error_refuse(e, ERROR_STATE, "container '%s': os: process already finished", id);
 		return error_system(e, errno, "container '%s': send signal %d", id, signal);
 	}
-	/* A frozen v1 cgroup would not even die. */
+	/* A frozen v1 cgroup would not even die.  One that has gone has died. */
 	if (signal == SIGKILL && h.status == CONTAINER_PAUSED)
-		return cgroup_freeze(&h.record.cgroup, false, e);
-	return 0;
+		r = cgroup_freeze(&h.record.cgroup, false, e);
+	return r == -ENOENT || r == -ENODEV ? 0 : r;
 }
 
 /* ---- delete ---- */
@@ -374,6 +375,17 @@ static int leave_cgroup(const struct cgroup *cgroup, struct error *e)
 	return 0;
 }
 
+/* A new pid namespace dies with its init; but an exec may just be on its way into it, and frozen there for ever. */
+static int kill_rest(const struct handle *h, struct error *e)
+{
+	bool populated = true;
+	int r = 0;
+
+	if (h->status == CONTAINER_STOPPED && h->record.new_pid_namespace)
+		r = cgroup_is_populated(&h->record.cgroup, &populated, e);
+	return r || !populated ? r : cgroup_kill(&h->record.cgroup, e);
+}
+
 /*
  * Everything that create may have made, found by the record: each part may be gone, half made, or never made.
  * The record itself goes last, so that a delete that is killed can be repeated.
@@ -388,8 +400,7 @@ static int destroy(struct handle *h, struct error *e)
 	if (!h->record.pid) {
 		r = leave_cgroup(&h->record.cgroup, &first);
 	} else {
-		if (h->status != CONTAINER_STOPPED || !h->record.new_pid_namespace)
-			r = cgroup_kill(&h->record.cgroup, &first);
+		r = kill_rest(h, &first);
 		wait_for_end(h->pidfd);
 		if (!r)
 			r = cgroup_destroy(&h->record.cgroup, &first);
@@ -405,12 +416,6 @@ static int destroy(struct handle *h, struct error *e)
 		return r;
 	}
 	return record_remove(h->root_fd, h->record.id, h->folder, e);
-}
-
-/* A folder without a record, or with half of one: its creator died before it made anything else. */
-static int remove_broken(struct handle *h, const char *id, struct error *e)
-{
-	return record_remove(h->root_fd, id, h->folder, e);
 }
 
 /*
@@ -436,28 +441,43 @@ static int lock_by_force(struct handle *h, const char *id, struct error *e)
 	return r;
 }
 
-int container_delete(const struct runtime *runtime, const char *id, bool force, struct error *e)
+static int delete(struct handle *h, const struct runtime *runtime, const char *id, bool force, bool *ret_again, struct error *e)
 {
-	auto_handle h = HANDLE_INIT;
-	int r = open_folder(&h, runtime, id, e);
+	int r = open_folder(h, runtime, id, e);
 
+	*ret_again = false;
 	if (!r)
-		r = force ? lock_by_force(&h, id, e) : record_lock(h.folder, id, &h.lock, e);
+		r = force ? lock_by_force(h, id, e) : record_lock(h->folder, id, &h->lock, e);
 	if (r)
 		return force && e->kind == ERROR_NOT_FOUND ? 0 : r;
 	/* Only now: what was there before we had the lock may be half of it. */
-	r = record_load(h.folder, id, &h.arena, &h.record, e);
-	/* One that could not be read this time is not broken: without it, all that it leads to would stay behind. */
+	r = record_load(h->folder, id, &h->arena, &h->record, e);
+	/* Without a record, or with half of one: its creator died before it made anything else.  One that could not be read this
+	   time is not broken: all that it leads to would stay behind. */
+	if (r && force && e->kind == ERROR_INVALID)
+		return record_remove_broken(h->root_fd, id, h->folder, h->lock, ret_again, e);
+	if (!r)
+		r = derive_status(h, e);
 	if (r)
-		return force && (h.lock < 0 || e->kind == ERROR_INVALID) ? remove_broken(&h, id, e) : r;
-	r = derive_status(&h, e);
-	if (r)
-		return r;
+		return force && e->kind == ERROR_NOT_FOUND ? 0 : r;
 	/* The OCI's words, where runc also deletes a container that was never started. */
-	if (!force && h.status != CONTAINER_STOPPED)
+	if (!force && h->status != CONTAINER_STOPPED)
 		return error_refuse(e, ERROR_STATE, "cannot delete container '%s' that is not stopped: %s", id,
-				    container_status_name(h.status));
-	return destroy(&h, e);
+				    container_status_name(h->status));
+	return destroy(h, e);
+}
+
+int container_delete(const struct runtime *runtime, const char *id, bool force, struct error *e)
+{
+	bool again;
+	int r;
+
+	do {
+		auto_handle h = HANDLE_INIT;
+
+		r = delete(&h, runtime, id, force, &again, e);
+	} while (!r && again);
+	return r;
 }
 
 /* ---- cgroup verbs ---- */
@@ -483,6 +503,16 @@ int container_pids(const struct runtime *runtime, const char *id, pid_t **ret_pi
 	return cgroup_pids(&h.record.cgroup, ret_pids, ret_n, e);
 }
 
+/* The cgroup can go at any time: with the end of the container. */
+static int freeze(const struct handle *h, bool frozen, struct error *e)
+{
+	int r = cgroup_freeze(&h->record.cgroup, frozen, e);
+
+	if (r == -ENOENT || r == -ENODEV)
+		r = error_refuse(e, ERROR_STATE, "container '%s': container not running", h->record.id);
+	return r;
+}
+
 int container_pause(const struct runtime *runtime, const char *id, struct error *e)
 {
 	auto_handle h = HANDLE_INIT;
@@ -492,7 +522,7 @@ int container_pause(const struct runtime *runtime, const char *id, struct error 
 		return r;
 	if (h.status == CONTAINER_PAUSED)
 		return error_refuse(e, ERROR_STATE, "container '%s': container already paused", id);
-	return cgroup_freeze(&h.record.cgroup, true, e);
+	return freeze(&h, true, e);
 }
 
 int container_resume(const struct runtime *runtime, const char *id, struct error *e)
@@ -504,7 +534,7 @@ int container_resume(const struct runtime *runtime, const char *id, struct error
 		return r;
 	if (h.status != CONTAINER_PAUSED)
 		return error_refuse(e, ERROR_STATE, "container '%s': container not paused", id);
-	return cgroup_freeze(&h.record.cgroup, false, e);
+	return freeze(&h, false, e);
 }
 
 /* A limit may need a v1 hierarchy without a cgroup of this container: recorded before it is made, so that delete finds it. */
@@ -588,7 +618,7 @@ int container_write_pid_file(const char *path, pid_t pid, struct error *e)
 {
 	char text[16];
 	int n = snprintf(text, sizeof(text), "%d", (int)pid);
-	int r = file_replace(AT_FDCWD, path, 0644, text, n);
+	int r = file_publish(AT_FDCWD, path, 0644, text, n);
 
 	return r ? error_system(e, -r, "write the pid file '%s'", path) : 0;
 }

@@ -9,8 +9,10 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "spec/json.h"
 
@@ -19,7 +21,10 @@
 #define RECORD_EXIT "exit"
 #define RECORD_UPDATES "updates"
 
-enum { MAX_RECORD = 64 << 20 };
+enum {
+	MAX_RECORD = 64 << 20,
+	BROKEN_WAIT_MS = 10000, /* others hold the state folder for microseconds */
+};
 
 /* Makes path and what is missing above it, 0700. */
 static int make_folders(const char *path)
@@ -51,24 +56,96 @@ int record_open_root(const char *root, bool create, int *ret_fd, struct error *e
 	return 0;
 }
 
-int record_claim(int root_fd, const char *id, int *ret_folder, struct error *e)
+/* Is the file without a name any more?  A lock on it keeps nobody out of anything. */
+static bool is_removed(int fd)
 {
-	int fd;
+	struct stat st;
+
+	return !fstat(fd, &st) && !st.st_nlink;
+}
+
+/*
+ * A folder without a record is either being made or removed, or its maker died on the way.  To tell these apart, who makes or
+ * removes one shares a lock on the state folder for that moment (nobody waits for anybody), and who takes one for broken has
+ * it alone.
+ */
+static void share_root(int root_fd)
+{
+	while (flock(root_fd, LOCK_SH) < 0 && errno == EINTR)
+		;
+}
+
+static void leave_root(int root_fd)
+{
+	flock(root_fd, LOCK_UN);
+}
+
+/* The folder by name: only while nobody else can have removed and made it again. */
+static int remove_folder(int root_fd, const char *id, int folder);
+
+/*
+ * The lock on a record: of the open file (F_OFD_...), as these can be asked for without being taken: who only looks must not
+ * be in anybody's way.  0 or -errno, -EAGAIN: somebody else has it.
+ */
+static int set_lock(int fd, short type, bool wait)
+{
+	struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
+
+	while (fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &lock) < 0)
+		if (errno != EINTR)
+			return errno == EACCES ? -EAGAIN : -errno;
+	return 0;
+}
+
+/* The record, empty, and the lock on it. */
+static int make_record(int folder, const char *id, int *ret_lock, struct error *e)
+{
+	auto_fd fd = openat(folder, RECORD_FILE, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int r;
+
+	if (fd < 0)
+		return error_system(e, errno, "make the record of '%s'", id);
+	r = set_lock(fd, F_WRLCK, false);
+	if (r == -EAGAIN)
+		return error_refuse(e, ERROR_STATE, "container '%s': another holm is at work on it", id);
+	if (r)
+		return error_system(e, -r, "lock the record of '%s'", id);
+	*ret_lock = take_fd(&fd);
+	return 0;
+}
+
+static int claim(int root_fd, const char *id, int *ret_folder, int *ret_lock, struct error *e)
+{
+	auto_fd folder = -1;
+	int r;
 
 	if (mkdirat(root_fd, id, 0700) < 0) {
 		if (errno == EEXIST)
 			return error_refuse(e, ERROR_EXISTS, "container with id '%s' exists already", id);
 		return error_system(e, errno, "make the state folder of '%s'", id);
 	}
-	fd = openat(root_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0) {
-		int code = errno;
-
+	folder = openat(root_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (folder < 0) {
+		r = error_system(e, errno, "open the state folder of '%s'", id);
 		unlinkat(root_fd, id, AT_REMOVEDIR);
-		return error_system(e, code, "open the state folder of '%s'", id);
+		return r;
 	}
-	*ret_folder = fd;
-	return 0;
+	r = make_record(folder, id, ret_lock, e);
+	if (r)
+		remove_folder(root_fd, id, folder);
+	else
+		*ret_folder = take_fd(&folder);
+	return r;
+}
+
+int record_claim(int root_fd, const char *id, int *ret_folder, int *ret_lock, struct error *e)
+{
+	int r;
+
+	share_root(root_fd);
+	r = claim(root_fd, id, ret_folder, ret_lock, e);
+	leave_root(root_fd);
+	return r;
 }
 
 static void put_cgroup(struct json_writer *w, const struct cgroup *cgroup)
@@ -132,29 +209,44 @@ static char *encode_record(const struct record *record)
 	return json_finish(&w);
 }
 
-int record_save(int folder, const struct record *record, int *ret_lock, struct error *e)
+int record_save(int lock, const struct record *record, struct error *e)
 {
 	auto_free char *text = encode_record(record);
-	auto_fd fd = -1;
-	int r;
+	int r = fd_write_all(lock, text, strlen(text));
 
-	fd = openat(folder, RECORD_FILE, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return error_system(e, errno, "make the record of '%s'", record->id);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return error_system(e, errno, "lock the record of '%s'", record->id);
-	r = fd_write_all(fd, text, strlen(text));
-	if (r)
-		return error_system(e, -r, "write the record of '%s'", record->id);
-	*ret_lock = take_fd(&fd);
-	return 0;
+	return r ? error_system(e, -r, "write the record of '%s'", record->id) : 0;
+}
+
+static int take_lock(int folder, const char *id, short type, int *ret_lock, struct error *e)
+{
+	*ret_lock = -1;
+	for (;;) {
+		auto_fd fd = openat(folder, RECORD_FILE, O_RDWR | O_CLOEXEC);
+		int r;
+
+		if (fd < 0 && errno != ENOENT)
+			return error_system(e, errno, "container '%s': open its record", id);
+		if (fd < 0 && !is_removed(folder))
+			return 0;
+		if (fd < 0)
+			return error_refuse(e, ERROR_NOT_FOUND, "container '%s': container does not exist", id);
+		r = set_lock(fd, type, false);
+		if (r == -EAGAIN)
+			return error_refuse(e, ERROR_STATE, "container '%s': another holm is at work on it", id);
+		if (r)
+			return error_system(e, -r, "container '%s': lock its record", id);
+		if (is_removed(fd)) /* or replaced by an update: look again */
+			continue;
+		*ret_lock = take_fd(&fd);
+		return 0;
+	}
 }
 
 int record_replace(int folder, const struct record *record, struct error *e)
 {
 	auto_free char *text = encode_record(record);
 	auto_fd lock = -1;
-	int r = record_lock(folder, record->id, &lock, e);
+	int r = take_lock(folder, record->id, F_RDLCK, &lock, e); /* shared: to others it is not being created */
 
 	if (r)
 		return r;
@@ -346,14 +438,15 @@ int record_load(int folder, const char *id, struct arena *arena, struct record *
 	size_t size;
 	int r = file_read(folder, RECORD_FILE, MAX_RECORD, &text, &size);
 
-	if (r)
+	if (r == -ENOENT && is_removed(folder))
+		return error_refuse(e, ERROR_NOT_FOUND, "container '%s': container does not exist", id);
+	if (r && r != -ENOENT)
 		return error_system(e, -r, "container '%s': read its record", id);
-	r = json_read(text, size, RECORD_FILE, &json, e);
-	if (r) {
-		error_context(e, "container '%s': broken record (delete --force removes it)", id);
-		return r;
-	}
-	required = json_find_string(json, "bundle");
+	if (!r)
+		r = json_read(text, size, RECORD_FILE, &json, e);
+	required = r ? NULL : json_find_string(json, "bundle");
+	if (!required && record_is_locked(folder)) /* half written */
+		return error_refuse(e, ERROR_STATE, "container '%s': it is being created", id);
 	if (!required)
 		return error_refuse(e, ERROR_INVALID, "container '%s': broken record (delete --force removes it)", id);
 	*ret = (struct record){
@@ -424,54 +517,36 @@ int record_load_seccomp(int folder, const struct record *record, struct arena *a
 bool record_is_locked(int folder)
 {
 	auto_fd fd = openat(folder, RECORD_FILE, O_RDONLY | O_CLOEXEC);
+	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
 
-	if (fd < 0)
-		return false;
-	return flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
-}
-
-/* Is the file without a name any more?  A lock on it keeps nobody out of anything. */
-static bool is_removed(int fd)
-{
-	struct stat st;
-
-	return !fstat(fd, &st) && !st.st_nlink;
+	return fd >= 0 && !fcntl(fd, F_OFD_GETLK, &lock) && lock.l_type != F_UNLCK;
 }
 
 int record_lock(int folder, const char *id, int *ret_lock, struct error *e)
 {
-	auto_fd fd = openat(folder, RECORD_FILE, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 && errno == ENOENT && is_removed(folder))
-		return error_refuse(e, ERROR_NOT_FOUND, "container '%s': container does not exist", id);
-	if (fd < 0 && errno == ENOENT) {
-		*ret_lock = -1;
-		return 0;
-	}
-	if (fd < 0)
-		return error_system(e, errno, "container '%s': open its record", id);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno == EWOULDBLOCK)
-			return error_refuse(e, ERROR_STATE, "container '%s': another holm is at work on it", id);
-		return error_system(e, errno, "container '%s': lock its record", id);
-	}
-	if (is_removed(fd))
-		return error_refuse(e, ERROR_NOT_FOUND, "container '%s': container does not exist", id);
-	*ret_lock = take_fd(&fd);
-	return 0;
+	return take_lock(folder, id, F_WRLCK, ret_lock, e);
 }
 
 void record_unlock(int lock)
 {
-	flock(lock, LOCK_UN);
+	if (set_lock(lock, F_UNLCK, false))
+		log_debug("a record can't be unlocked");
 }
 
-bool record_relock(int lock)
+bool record_relock(int folder, int *lock)
 {
-	/* Should the kernel have no memory for a lock, the end goes on without: two that remove the same do no harm. */
-	while (flock(lock, LOCK_EX) < 0 && errno == EINTR)
-		;
-	return !is_removed(lock);
+	for (;;) {
+		/* Should the kernel have no memory for a lock, the end goes on without: two that remove the same do no harm. */
+		if (set_lock(*lock, F_WRLCK, true))
+			log_debug("the record is not locked for its end");
+		if (!is_removed(*lock))
+			return true;
+		/* Gone, or replaced by an update. */
+		fd_close(*lock);
+		*lock = openat(folder, RECORD_FILE, O_RDWR | O_CLOEXEC);
+		if (*lock < 0)
+			return false;
+	}
 }
 
 /* What a container leaves, the record itself last: as long as it is there, delete finds everything. */
@@ -517,7 +592,7 @@ static int remove_rest(int folder, unsigned depth)
 	return r;
 }
 
-int record_remove(int root_fd, const char *id, int folder, struct error *e)
+static int remove_folder(int root_fd, const char *id, int folder)
 {
 	int r = 0;
 
@@ -527,5 +602,33 @@ int record_remove(int root_fd, const char *id, int folder, struct error *e)
 		if (!r && unlinkat(root_fd, id, AT_REMOVEDIR) < 0 && errno != ENOENT)
 			r = -errno;
 	}
+	return r;
+}
+
+int record_remove(int root_fd, const char *id, int folder, struct error *e)
+{
+	int r;
+
+	share_root(root_fd);
+	r = remove_folder(root_fd, id, folder);
+	leave_root(root_fd);
+	return r ? error_system(e, -r, "remove the state folder of '%s'", id) : 0;
+}
+
+int record_remove_broken(int root_fd, const char *id, int folder, int lock, bool *ret_again, struct error *e)
+{
+	int r = 0;
+
+	*ret_again = false;
+	for (unsigned waited = 0; flock(root_fd, LOCK_EX | LOCK_NB) < 0; waited++) {
+		if ((errno != EWOULDBLOCK && errno != EINTR) || waited == BROKEN_WAIT_MS)
+			return error_system(e, errno, "lock the state folder to remove the broken '%s'", id);
+		usleep(1000);
+	}
+	if (lock < 0 && !is_removed(folder) && !faccessat(folder, RECORD_FILE, F_OK, AT_SYMLINK_NOFOLLOW))
+		*ret_again = true; /* it was about to be made */
+	else if (!is_removed(folder))
+		r = remove_folder(root_fd, id, folder);
+	leave_root(root_fd);
 	return r ? error_system(e, -r, "remove the state folder of '%s'", id) : 0;
 }

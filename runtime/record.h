@@ -11,7 +11,8 @@
  *   notify/      the readiness socket's folder
  *
  * A container's status is derived from these and from the kernel, never stored.  While a container is being created its
- * creator holds a lock (flock) on record.json: a record without `init` and without that lock was left by a creator that died.
+ * creator holds a lock on record.json (F_OFD_SETLK): a record without `init` and without that lock was left by a creator that
+ * died.  Nobody enters, signals or starts what is still being created.
  */
 #ifndef HOLM_RUNTIME_RECORD_H
 #define HOLM_RUNTIME_RECORD_H
@@ -56,11 +57,11 @@ struct record {
 /* Opens the state folder, making it (0700) if create is set; -ENOENT without an error text if it isn't there. */
 int record_open_root(const char *root, bool create, int *ret_fd, struct error *e) must_check;
 
-/* Makes ROOT/ID; ERROR_EXISTS if it is there. */
-int record_claim(int root_fd, const char *id, int *ret_folder, struct error *e) must_check;
+/* Makes ROOT/ID with a record.json that is empty and locked; ERROR_EXISTS if it is there. */
+int record_claim(int root_fd, const char *id, int *ret_folder, int *ret_lock, struct error *e) must_check;
 
-/* Writes record.json and hands back the descriptor that holds the lock. */
-int record_save(int folder, const struct record *record, int *ret_lock, struct error *e) must_check;
+/* Writes the record through the descriptor that holds the lock. */
+int record_save(int lock, const struct record *record, struct error *e) must_check;
 
 /* Writes record.json anew, all or nothing (an update that gave the container more cgroups).  ERROR_STATE if it is locked. */
 int record_replace(int folder, const struct record *record, struct error *e) must_check;
@@ -80,7 +81,8 @@ int record_save_seccomp(int folder, const struct seccomp_program *program, struc
 /* Opens ROOT/ID; ERROR_NOT_FOUND ("container does not exist") if there is none. */
 int record_open(int root_fd, const char *id, int *ret_folder, struct error *e) must_check;
 
-/* Strings live in arena.  A folder without a readable record.json is ERROR_INVALID. */
+/* Strings live in arena.  Without a record, or with half of one, it is ERROR_INVALID, or ERROR_STATE as long as its creator is
+   at work; ERROR_NOT_FOUND if it was deleted since the folder was opened. */
 int record_load(int folder, const char *id, struct arena *arena, struct record *ret, struct error *e) must_check;
 int record_load_seccomp(int folder, const struct record *record, struct arena *arena, struct seccomp_program *ret,
 			struct error *e) must_check;
@@ -98,9 +100,13 @@ int record_lock(int folder, const char *id, int *ret_lock, struct error *e) must
 /* Gives the creator's lock up while the payload runs, and waits until it is ours again.  False: somebody has deleted the
    container meanwhile, whatever has its id now is another. */
 void record_unlock(int lock);
-bool record_relock(int lock) must_check;
+bool record_relock(int folder, int *lock) must_check;
 
-/* Removes the folder and all that is in it. */
+/* Removes the folder and all that is in it.  Whoever calls it has the lock. */
 int record_remove(int root_fd, const char *id, int folder, struct error *e) must_check;
+
+/* The same for a folder whose record is missing (lock: -1) or can't be understood (lock: ours).  *ret_again: nothing was done,
+   it has a record by now. */
+int record_remove_broken(int root_fd, const char *id, int folder, int lock, bool *ret_again, struct error *e) must_check;
 
 #endif
