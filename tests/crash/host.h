@@ -190,7 +190,7 @@ static unused int command_run(const struct host *h, const char *const *argv, uns
 		die("fork");
 	if (!pid)
 		command_exec(h, argv);
-	for (useconds_t pause = 100;; pause = pause < 5000 ? pause * 2 : pause) {
+	for (useconds_t pause = 100;; pause = pause < 1000 ? pause * 2 : pause) {
 		pid_t one;
 
 		/* Orphans too: a pid namespace does not end before the last of its dead has been reaped. */

@@ -37,3 +37,12 @@ stepped() {
 	status=$?
 	if [ $status -eq 0 ]; then ok "$name: ${text##*$'\n'}"; else not_ok "$name: ${text##*$'\n'}" "$text"; fi
 }
+
+# stormed NAME MODE NUMBER
+stormed() {
+	local name=$1 text status
+	text=$("$storm" "$2" "$3" --holm "$HOLM" --state "$state" --work "$work/crash" --id "$id" --probe "$reporting" \
+		--service "$staying" 2>&1)
+	status=$?
+	if [ $status -eq 0 ]; then ok "$name: ${text##*$'\n'}"; else not_ok "$name: ${text##*$'\n'}" "$text"; fi
+}
