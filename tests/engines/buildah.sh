@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Buildah, with images made from nothing.
 # timeout: 100
+# shellcheck disable=SC2034 # lib.sh reads it
 needs=(buildah skopeo)
+# shellcheck source=tests/engines/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 cat >/run/engine/containers.conf <<CONF

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # containerd with ctr.
 # timeout: 200
+# shellcheck disable=SC2034 # lib.sh reads it
 needs=(containerd ctr ip)
+# shellcheck source=tests/engines/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 cat >/run/engine/config.toml <<CONF

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Docker: dockerd with its own containerd.
 # timeout: 200
+# shellcheck disable=SC2034 # lib.sh reads it
 needs=(dockerd containerd ip iptables)
+# shellcheck source=tests/engines/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 docker() {

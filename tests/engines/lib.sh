@@ -12,7 +12,7 @@
 #
 # $RUNTIME (holm; runc and crun are others) is what the engines are told to run.  A behaviour in which another runtime is
 # known to differ is named by `differs`; it is reported, with the reason, and is no failure.
-# shellcheck disable=SC2034 # variables for the checks
+# shellcheck disable=SC2034,SC2154 # variables for the checks, and from them
 BUILD=$(readlink -f "${BUILD:-build}")
 HOLM=${HOLM:-$BUILD/holm}
 RUNTIME=${RUNTIME:-holm}
@@ -76,7 +76,7 @@ if [ -z "${HOLM_SANDBOX:-}" ]; then
 		exec unshare --mount --net --pid --ipc --uts --cgroup --fork --kill-child --mount-proc --propagation private "$0" "$@"
 	) &
 	child=$!
-	trap 'kill -9 $child; wait $child; exit 130' INT TERM
+	trap 'kill -9 $child; wait $child 2>/dev/null; exit 130' INT TERM
 	wait $child
 	status=$?
 	sleep 0.1
@@ -128,6 +128,7 @@ hostname engine
 export HOME=/run/home DOCKER_CONFIG=/run/home/.docker HOLM_TEST_DIR=/run/test
 unset XDG_RUNTIME_DIR TMPDIR
 HOLM=$runtime
+# shellcheck source=tests/integration/lib.sh
 . tests/integration/lib.sh
 cd "$work" || exit 1
 

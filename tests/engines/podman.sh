@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Podman, as root.
 # timeout: 200
+# shellcheck disable=SC2034 # lib.sh reads it
 needs=(podman conmon ip iptables)
+# shellcheck source=tests/engines/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 cat >/run/engine/containers.conf <<CONF

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Podman as an ordinary user.
 # timeout: 150
+# shellcheck disable=SC2034 # lib.sh reads it
 needs=(podman conmon newuidmap slirp4netns fuse-overlayfs setpriv)
+# shellcheck source=tests/engines/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 # The user, with ids of its own and without a session.
@@ -37,6 +39,7 @@ chown 4711:4711 /home/sailor/config.json
 podman() {
 	"${as_user[@]}" podman "$@"
 }
+differs runc 'run --cgroups=disabled' "runc can't"
 run() {
 	podman run --rm "$@" </dev/null
 }

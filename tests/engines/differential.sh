@@ -1,0 +1,26 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The same bundles under holm, runc and crun, compared field by field (differential.py).
+# timeout: 300
+# shellcheck disable=SC2034 # lib.sh reads it
+needs=(runc crun python3)
+# shellcheck source=tests/engines/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+ln -s passwd "$image_root/etc/link"
+ln -s ../../../../tmp "$image_root/etc/out"
+cd "$(dirname "$BUILD")" || exit 1
+mkdir "$work/hybrid" "$work/v2"
+compare() { # FOLDER OTHER...: its lines, numbered on
+	local folder=$1
+	shift
+	python3 tests/engines/differential.py "$probe" "$image_root" "$folder" "$runtime" "$@" >"$folder/log" 2>&1 || echo "not ok 0 - differential.py" >>"$folder/log"
+	sed "s/^\(\(not \)\?ok\) [0-9]* -/\1 - ${folder##*/}:/" "$folder/log"
+	result_count=$((result_count + $(grep -c '^ok\|^not ok' "$folder/log")))
+}
+# crun refuses hybrid hosts, so it is compared where only cgroup v2 is mounted, without controllers.
+echo "# $(runc --version | head -n 1), $(crun --version | head -n 1), $("$runtime" --version | head -n 1)"
+compare "$work/hybrid" "$(command -v runc)"
+umount -R /sys/fs/cgroup
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+compare "$work/v2" "$(command -v crun)"
