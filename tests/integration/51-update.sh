@@ -1,0 +1,132 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# update: every flag arrives, all or nothing, what is not named keeps its value, and what was asked is recorded.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/limits.sh"
+[ "$(id -u)" -eq 0 ] || skip_all 'needs root'
+
+bundle '.linux.resources = {memory: {limit: 67108864}, cpu: {shares: 1024, quota: 50000, period: 100000}, pids: {limit: 50}}' \
+	-- sleep 600
+run_detached
+
+# --- single flags ---
+
+check 'memory' holm update --memory 48M "$id"
+is 'memory arrived' "$(limit memory.limit_in_bytes memory.max)" $((48 << 20))
+check 'memory as bytes' holm update --memory $((40 << 20)) "$id"
+is 'memory arrived again' "$(limit memory.limit_in_bytes memory.max)" $((40 << 20))
+check 'pids' holm update --pids-limit 33 "$id"
+is 'pids arrived' "$(limit pids.max)" 33
+check 'pids 0 changes nothing, as callers of runc write it' holm update --pids-limit 0 "$id"
+is 'pids is as it was' "$(limit pids.max)" 33
+check 'pids without a limit' holm update --pids-limit -1 "$id"
+is 'pids is max' "$(limit pids.max)" max
+check 'cpu quota alone' holm update --cpu-quota 20000 "$id"
+if [ "$(speaks cpu)" = v1 ]; then
+	is 'quota arrived' "$(limit cpu.cfs_quota_us)" 20000
+	is 'the period stayed' "$(limit cpu.cfs_period_us)" 100000
+	check 'shares' holm update --cpu-share 512 "$id"
+	is 'shares arrived' "$(limit cpu.shares)" 512
+else
+	is 'quota arrived, the period stayed' "$(limit cpu.max)" '20000 100000'
+	check 'shares' holm update --cpu-share 512 "$id"
+	like 'shares arrived as a weight' "$(limit cpu.weight)" '^[1-9][0-9]$'
+fi
+check 'quota and period' holm update --cpu-quota 30000 --cpu-period 60000 "$id"
+like 'both arrived' "$(limit cpu.cfs_quota_us cpu.max) $(limit cpu.cfs_period_us cpu.max)" '^30000.* (30000 )?60000$'
+check 'burst' holm update --cpu-burst 10000 "$id"
+is 'burst arrived' "$(limit cpu.cfs_burst_us cpu.max.burst)" 10000
+check 'no quota' holm update --cpu-burst 0 --cpu-quota -1 "$id"
+like 'quota is gone' "$(limit cpu.cfs_quota_us cpu.max)" '^(-1$|max )'
+check 'idle' holm update --cpu-idle 1 "$id"
+is 'idle arrived' "$(limit cpu.idle)" 1
+check 'not idle' holm update --cpu-idle 0 "$id"
+check 'cpuset, which the container had no limit of' holm update --cpuset-cpus 0 --cpuset-mems 0 "$id"
+is 'cpus arrived' "$(limit cpuset.cpus)" 0
+like 'and hold for the process' "$(cat "/proc/$(pid_of)/status")" $'Cpus_allowed_list:\t0\n'
+check 'memory and swap grow together' holm update --memory 100M --memory-swap 200M "$id"
+check 'and shrink together' holm update --memory 30M --memory-swap 60M "$id"
+is 'memory has shrunk' "$(limit memory.limit_in_bytes memory.max)" $((30 << 20))
+check 'reservation' holm update --memory-reservation 20M "$id"
+is 'reservation arrived' "$(limit memory.soft_limit_in_bytes memory.low)" $((20 << 20))
+
+# --- by a file ---
+
+check 'resources from standard input' holm update -r - "$id" <<<'{"memory": {"limit": 52428800}, "pids": {"limit": 44}}'
+is 'memory by a file' "$(limit memory.limit_in_bytes memory.max)" 52428800
+is 'pids by a file' "$(limit pids.max)" 44
+echo '{"pids": {"limit": 45}}' >"$work/resources.json"
+check 'resources from a file' holm update --resources "$work/resources.json" "$id"
+is 'pids again' "$(limit pids.max)" 45
+is 'memory stayed' "$(limit memory.limit_in_bytes memory.max)" 52428800
+refuses 'text that is no JSON' 'standard input' holm update -r - "$id" <<<'{'
+refuses 'a value of the wrong type, by its path' 'pids.limit' holm update -r - "$id" <<<'{"pids": {"limit": "many"}}'
+
+# --- all or nothing ---
+
+if is_holm; then
+	refuses 'a CPU that is not there' 'cpu' holm update --memory 20M --pids-limit 20 --cpuset-cpus 4000 "$id"
+	is 'pids is as before' "$(limit pids.max)" 45
+	is 'memory is as before' "$(limit memory.limit_in_bytes memory.max)" 52428800
+	refuses 'a burst over the quota' 'burst' holm update --pids-limit 21 --cpu-quota 10000 --cpu-burst 9999999 "$id"
+	is 'pids is still as before' "$(limit pids.max)" 45
+	like 'and so is the quota' "$(limit cpu.cfs_quota_us cpu.max)" '^(-1$|max )'
+	is 'the process goes on' "$(status_of)" running
+
+	# --- cgroup v2 by name ---
+
+	check 'any file of cgroup v2' holm update -u cgroup.max.depth=3 --unified cgroup.max.descendants=7 "$id"
+	is 'it arrived' "$(limit cgroup.max.depth) $(limit cgroup.max.descendants)" '3 7'
+	refuses 'one that is not there' 'cgroup\.nothing' holm update -u cgroup.nothing=1 "$id"
+	refuses 'one that is no limit' 'no limit' holm update -u cgroup.freeze=1 "$id"
+	refuses 'a path' 'control file' holm update -u ../x.y=1 "$id"
+	refuses 'a value that the kernel refuses takes the others back' 'cgroup\.max\.descendants.*foo' \
+		holm update -u cgroup.max.depth=4 -u cgroup.max.descendants=foo "$id"
+	is 'depth is as before' "$(limit cgroup.max.depth)" 3
+	if [ "$(speaks memory)" = v2 ]; then
+		check 'memory.high with a unit' holm update -u memory.high=64M "$id"
+		is 'it is there' "$(limit memory.high)" $((64 << 20))
+		check 'memory.min and low' holm update -u memory.min=1M -u memory.low=2M "$id"
+		is 'they are there' "$(limit memory.min) $(limit memory.low)" "$((1 << 20)) $((2 << 20))"
+		check 'memory.oom.group' holm update -u memory.oom.group=1 "$id"
+		refuses 'a partition that is not possible, with the kernel'\''s word' 'partition.*invalid|Invalid argument|partition' \
+			holm update -u cpuset.cpus.partition=root -u cpuset.cpus=4000 "$id"
+	else
+		refuses 'a file of a controller that is bound to v1' "memory.high.*controller 'memory' is bound to cgroup v1" \
+			holm update -u memory.high=64M "$id"
+	fi
+
+	# --- Intel RDT ---
+
+	if ! grep -qs ' resctrl ' /proc/mounts; then
+		refuses 'schemata need resctrl' 'resctrl is not mounted' holm update --pids-limit 12 --l3-cache-schema L3:0=f "$id"
+	else
+		refuses 'schemata need a group' 'has no resctrl group' holm update --pids-limit 12 --l3-cache-schema L3:0=f "$id"
+	fi
+	is 'and nothing else was changed' "$(limit pids.max)" 45
+
+	# --- recorded ---
+
+	updates=$(holm state "$id" | jq -c .updates.resources)
+	fact 'the last value of each is recorded' "$updates" '[.memory.limit, .pids.limit, .cpu.quota, .cpu.cpus]' '[52428800,45,-1,"0"]'
+	fact 'by name, too' "$updates" '.unified["cgroup.max.depth"]' 3
+	fact 'what failed is not' "$updates" '[.unified["cgroup.nothing"], .cpu.burst]' '[null,0]'
+	pids=()
+	for n in 61 62 63 64 65 66; do
+		holm update --pids-limit $n -u cgroup.max.depth=$n "$id" &
+		pids+=($!)
+	done
+	check 'updates at once' wait "${pids[@]}"
+	is 'record and kernel agree after them' "$(holm state "$id" | jq -r '.updates.resources.pids.limit')" "$(limit pids.max)"
+fi
+
+# --- states ---
+
+holm pause "$id"
+check 'a paused container' holm update --pids-limit 77 "$id"
+is 'it arrived there' "$(limit pids.max)" 77
+holm resume "$id"
+holm kill "$id" KILL
+wait_status stopped
+refuses 'a stopped container' 'not running' holm update --pids-limit 78 "$id"
+refuses 'one that does not exist' 'does not exist' holm update --pids-limit 78 "$prefix-none"
