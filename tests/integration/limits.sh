@@ -9,7 +9,7 @@ cgroup_file() {
 		for name; do
 			[ ! -e "$folder/$name" ] || { echo "$folder/$name"; return; }
 		done
-	done < <(find /sys/fs/cgroup -type d -name "*$id" -o -type d -name "*$id.scope")
+	done < <(find /sys/fs/cgroup -type d -name "*$id" -o -type d -name "*$id.scope" 2>/dev/null)
 	return 1
 }
 
