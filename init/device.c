@@ -175,6 +175,16 @@ static int open_multiplexer(void)
 	return (int)fd;
 }
 
+/* Before the payload writes its first line: the line discipline is not to make "\r\n" of "\n". */
+static void keep_newlines(int slave)
+{
+	struct termios t;
+
+	check(sys(ioctl, slave, TCGETS, &t), "read the pty's settings");
+	t.c_oflag &= ~(tcflag_t)ONLCR;
+	check(sys(ioctl, slave, TCSETS, &t), "change the pty's settings");
+}
+
 void do_console(const struct plan_op *op)
 {
 	int master = open_multiplexer(), unlock = 0, slave, target, tree;
@@ -185,6 +195,8 @@ void do_console(const struct plan_op *op)
 	slave = (int)check(sys(ioctl, master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC), "open the pty's other end");
 	if (size.rows || size.columns)
 		check(sys(ioctl, slave, TIOCSWINSZ, &size), "set the terminal's size");
+	if (op->console.plain)
+		keep_newlines(slave);
 	check(sys(fchown, slave, op->console.uid, -1), "change the owner of the pty");
 	if (!op->console.exec) {
 		target = make_in_root("/dev/console", IN_ROOT_FILE);

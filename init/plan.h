@@ -147,7 +147,8 @@ struct plan_op {
 		struct plan_device device;
 		struct {
 			uint32_t rows, columns, uid;
-			uint32_t exec; /* from the running container's /dev/pts; no /dev/console is made */
+			uint32_t exec;	/* from the running container's /dev/pts; no /dev/console is made */
+			uint32_t plain; /* the output goes into no terminal: "\n" stays "\n" */
 		} console;
 		struct plan_hook hook;
 		struct {

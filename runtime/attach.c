@@ -96,24 +96,15 @@ static void leave_raw(struct relay *relay)
 	relay->raw = false;
 }
 
-/*
- * On a terminal the pty's own line discipline makes "\r\n" of "\n" and the raw terminal passes it on.  Into a file or
- * pipe the bytes go as the payload wrote them.
- */
-static void keep_newlines(int master)
-{
-	struct termios t;
-
-	if (isatty(1) || tcgetattr(master, &t) < 0)
-		return;
-	t.c_oflag &= ~ONLCR;
-	tcsetattr(master, TCSANOW, &t);
-}
-
 /* ---- signals ---- */
 
 static void stop_self(struct relay *relay)
 {
+	sigset_t pending;
+
+	/* Continued already: stopping now would throw that away. */
+	if (!sigpending(&pending) && sigismember(&pending, SIGCONT))
+		return;
 	leave_raw(relay);
 	raise(SIGSTOP);
 	/* Continued: SIGCONT is in the signalfd and brings the rest. */
@@ -383,7 +374,6 @@ static int open_relay(struct relay *relay, struct error *e)
 		return error_system(e, errno, "make the pty's master non-blocking");
 	relay->input_open = relay->output_open = true;
 	relay->last_input = '\n';
-	keep_newlines(master);
 	pass_window_size(relay);
 	enter_raw(relay);
 	return 0;

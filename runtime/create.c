@@ -279,9 +279,12 @@ static int compile(struct creation *c, struct error *e)
 	}
 	if (c->notify)
 		input.notify_folder = arena_format(&c->arena, "%s/%s/%s", c->runtime->root, c->request->id, NOTIFY_DIRECTORY);
-	if (c->run && !c->request->detach && c->spec.process && c->spec.process->terminal && attach_window_size(&size)) {
-		input.rows = size.ws_row;
-		input.columns = size.ws_col;
+	if (c->run && !c->request->detach && c->spec.process && c->spec.process->terminal) {
+		if (attach_window_size(&size)) {
+			input.rows = size.ws_row;
+			input.columns = size.ws_col;
+		}
+		input.plain_output = !isatty(STDOUT_FILENO);
 	}
 	return plan_create(&input, &c->arena, &c->plan, e);
 }

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/sys.h"
@@ -113,9 +114,12 @@ static int compile(struct execution *x, struct error *e)
 		.preserve = x->inherited,
 	};
 
-	if (!x->request->detach && x->process->terminal && attach_window_size(&size)) {
-		input.rows = size.ws_row;
-		input.columns = size.ws_col;
+	if (!x->request->detach && x->process->terminal) {
+		if (attach_window_size(&size)) {
+			input.rows = size.ws_row;
+			input.columns = size.ws_col;
+		}
+		input.plain_output = !isatty(STDOUT_FILENO);
 	}
 	return plan_exec(&input, &x->handle.arena, &x->plan, e);
 }

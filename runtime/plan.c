@@ -15,6 +15,7 @@
 #include "init/message.h"
 #include "runtime/hooks.h"
 #include "runtime/notify.h"
+#include "spec/names.h"
 
 struct compiler {
 	const struct plan_input *in;
@@ -642,7 +643,7 @@ static void add_hooks(struct compiler *c, enum spec_hook_kind kind, const char *
 					  .pid = 1,
 					  .annotations = c->spec->annotations,
 					  .n_annotations = c->spec->n_annotations};
-	const char *json, *pid, *list = arena_format(c->arena, "hooks.%s", hooks_kind_name(kind));
+	const char *json, *pid, *list = arena_format(c->arena, "hooks.%s", names_peek(&names_hooks, kind));
 	char *head;
 
 	if (!c->spec->hooks.kinds[kind].n)
@@ -842,7 +843,7 @@ static void add_end(struct compiler *c, const struct process_input *in)
 	op(c, PLAN_EXEC, "process.args");
 }
 
-static void add_console(struct compiler *c, const struct spec_process *p, uint32_t rows, uint32_t columns, bool exec)
+static void add_console(struct compiler *c, const struct spec_process *p, uint32_t rows, uint32_t columns, bool plain, bool exec)
 {
 	struct plan_op *o;
 
@@ -852,6 +853,7 @@ static void add_console(struct compiler *c, const struct spec_process *p, uint32
 	o->console.rows = p->has_console_size ? p->console_height : rows;
 	o->console.columns = p->has_console_size ? p->console_width : columns;
 	o->console.uid = p->user.uid;
+	o->console.plain = plain;
 	o->console.exec = exec;
 	c->out->console = true;
 }
@@ -953,7 +955,7 @@ static int add_file_system(struct compiler *c)
 	if (!c->has_proc && needs_proc(c->spec, c->spec->process))
 		op(c, PLAN_PROC, NULL);
 	if (c->spec->process)
-		add_console(c, c->spec->process, c->in->rows, c->in->columns, false);
+		add_console(c, c->spec->process, c->in->rows, c->in->columns, c->in->plain_output, false);
 	return 0;
 }
 
@@ -1104,7 +1106,7 @@ int plan_exec(const struct plan_exec_input *input, struct arena *arena, struct p
 	op(&c, PLAN_SESSION, NULL);
 	if (needs_proc(NULL, p))
 		op(&c, PLAN_PROC, NULL);
-	add_console(&c, p, input->rows, input->columns, true);
+	add_console(&c, p, input->rows, input->columns, input->plain_output, true);
 	add_personality(&c, input->personality);
 	add_affinity(&c, affinity ? affinity->final : NULL, affinity && affinity->final ? "process.execCPUAffinity.final" : NULL);
 	add_process(&c, &process);

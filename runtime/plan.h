@@ -42,6 +42,7 @@ struct plan_input {
 	const char *const *symlinks; /* by mount: what its source, a symlink, points to (copy-symlink); NULL: not */
 	const struct rlimit *limits; /* the caller's own, by resource (RLIM_NLIMITS) */
 	uint32_t rows, columns;	     /* the terminal's size where the spec gives none; 0: unknown */
+	bool plain_output;	     /* what the terminal shows goes into a file or pipe */
 };
 
 /* A mount that the host side opens and sends, in this order. */
@@ -89,6 +90,7 @@ struct plan_exec_input {
 	unsigned preserve;
 	enum spec_personality personality;
 	uint32_t rows, columns;
+	bool plain_output;
 };
 
 int plan_exec(const struct plan_exec_input *input, struct arena *arena, struct plan_result *ret, struct error *e) must_check;

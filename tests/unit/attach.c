@@ -95,6 +95,13 @@ static pid_t start_payload(const struct scene *scene, int *ret_master)
 			int fd = open(slave, O_RDWR);
 
 			ioctl(fd, TIOCSCTTY, 0);
+			if (!isatty(1)) { /* as init does */
+				struct termios t;
+
+				tcgetattr(fd, &t);
+				t.c_oflag &= ~ONLCR;
+				tcsetattr(fd, TCSANOW, &t);
+			}
 			for (int i = 0; i < 3; i++)
 				dup2(fd, i);
 			close(fd);
@@ -305,10 +312,22 @@ static void test_reader_goes_away(void **state)
 	close(null);
 }
 
+static bool has_children(pid_t pid)
+{
+	char path[64], byte;
+	int fd, n;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = read(fd, &byte, 1);
+	close(fd);
+	return n > 0;
+}
+
 /* The payload is dead, the reader asleep: a signal ends the relay all the same. */
 static void test_reader_asleep(void **state)
 {
-	int out[2], null = null_fd();
+	int out[2], null = null_fd(), n;
 	pid_t pid;
 
 	(void)state;
@@ -319,7 +338,8 @@ static void test_reader_asleep(void **state)
 				    .input = null,
 				    .output = out[1]});
 	close(out[1]);
-	sleep_ms(300);
+	while (ioctl(out[0], FIONREAD, &n) || n < 2048 || has_children(pid))
+		sleep_ms(5);
 	assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
 	kill(pid, SIGTERM);
 	assert_int_equal(finish(pid), 3);
@@ -396,6 +416,7 @@ static void test_terminal(void **state)
 	char slave[64];
 	int master = open_pty(slave), fd = open(slave, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	struct winsize size = {.ws_row = 33, .ws_col = 77};
+	int status;
 	pid_t pid;
 
 	(void)state;
@@ -415,7 +436,9 @@ static void test_terminal(void **state)
 
 	/* stopped and continued: the terminal is the caller's in between */
 	kill(pid, SIGTSTP);
-	wait_raw(fd, false);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
+	assert_false(is_raw(fd));
 	kill(pid, SIGCONT);
 	wait_raw(fd, true);
 
