@@ -26,14 +26,14 @@ main := $(firstword $(wildcard cmd/main.c cmd/holm.c))
 helpers := $(patsubst cmd/%.c,%,$(wildcard cmd/holm-*.c))
 programs := $(if $(main),$(BUILD)/holm) $(helpers:%=$(BUILD)/%)
 
-LIBS_holm := -ljansson -lseccomp -lcap -lm
+LIBS_holm := -ljansson -lseccomp -lm
 LIBS_holm-net := $(if $(SANITIZE),-ljansson -lnftnl,-Wl$(comma)-Bstatic -ljansson -lnftnl -Wl$(comma)-Bdynamic) -lmnl
 LIBS_holm-unpack := -larchive
 LIBS_unit := -lcmocka -ljansson -lseccomp -lcap -lnftnl -lmnl -lm
-PACKAGES_holm := libjansson-dev libseccomp-dev libcap-dev
+PACKAGES_holm := libjansson-dev libseccomp-dev
 PACKAGES_holm-net := libjansson-dev libnftnl-dev libmnl-dev
 PACKAGES_holm-unpack := libarchive-dev
-PACKAGES_unit := libcmocka-dev $(PACKAGES_holm) libnftnl-dev libmnl-dev
+PACKAGES_unit := libcmocka-dev libcap-dev $(PACKAGES_holm) libnftnl-dev libmnl-dev
 
 sources := $(filter-out $(main) cmd/holm-%.c,$(wildcard base/*.c spec/*.c cgroups/*.c runtime/*.c cmd/*.c netns/*.c storage/*.c))
 init_sources := $(wildcard init/*.c init/*.S)

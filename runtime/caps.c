@@ -9,81 +9,21 @@
 
 #include "base/log.h"
 #include "base/str.h"
-
-/*
- * capabilities(7), all of them.  libcap has the same table, but its constructor probes the kernel's last capability in
- * every start of holm; tests/unit/caps.c compares the two.
- */
-static const char *const names[] = {
-    [CAP_CHOWN] = "CAP_CHOWN",
-    [CAP_DAC_OVERRIDE] = "CAP_DAC_OVERRIDE",
-    [CAP_DAC_READ_SEARCH] = "CAP_DAC_READ_SEARCH",
-    [CAP_FOWNER] = "CAP_FOWNER",
-    [CAP_FSETID] = "CAP_FSETID",
-    [CAP_KILL] = "CAP_KILL",
-    [CAP_SETGID] = "CAP_SETGID",
-    [CAP_SETUID] = "CAP_SETUID",
-    [CAP_SETPCAP] = "CAP_SETPCAP",
-    [CAP_LINUX_IMMUTABLE] = "CAP_LINUX_IMMUTABLE",
-    [CAP_NET_BIND_SERVICE] = "CAP_NET_BIND_SERVICE",
-    [CAP_NET_BROADCAST] = "CAP_NET_BROADCAST",
-    [CAP_NET_ADMIN] = "CAP_NET_ADMIN",
-    [CAP_NET_RAW] = "CAP_NET_RAW",
-    [CAP_IPC_LOCK] = "CAP_IPC_LOCK",
-    [CAP_IPC_OWNER] = "CAP_IPC_OWNER",
-    [CAP_SYS_MODULE] = "CAP_SYS_MODULE",
-    [CAP_SYS_RAWIO] = "CAP_SYS_RAWIO",
-    [CAP_SYS_CHROOT] = "CAP_SYS_CHROOT",
-    [CAP_SYS_PTRACE] = "CAP_SYS_PTRACE",
-    [CAP_SYS_PACCT] = "CAP_SYS_PACCT",
-    [CAP_SYS_ADMIN] = "CAP_SYS_ADMIN",
-    [CAP_SYS_BOOT] = "CAP_SYS_BOOT",
-    [CAP_SYS_NICE] = "CAP_SYS_NICE",
-    [CAP_SYS_RESOURCE] = "CAP_SYS_RESOURCE",
-    [CAP_SYS_TIME] = "CAP_SYS_TIME",
-    [CAP_SYS_TTY_CONFIG] = "CAP_SYS_TTY_CONFIG",
-    [CAP_MKNOD] = "CAP_MKNOD",
-    [CAP_LEASE] = "CAP_LEASE",
-    [CAP_AUDIT_WRITE] = "CAP_AUDIT_WRITE",
-    [CAP_AUDIT_CONTROL] = "CAP_AUDIT_CONTROL",
-    [CAP_SETFCAP] = "CAP_SETFCAP",
-    [CAP_MAC_OVERRIDE] = "CAP_MAC_OVERRIDE",
-    [CAP_MAC_ADMIN] = "CAP_MAC_ADMIN",
-    [CAP_SYSLOG] = "CAP_SYSLOG",
-    [CAP_WAKE_ALARM] = "CAP_WAKE_ALARM",
-    [CAP_BLOCK_SUSPEND] = "CAP_BLOCK_SUSPEND",
-    [CAP_AUDIT_READ] = "CAP_AUDIT_READ",
-    [CAP_PERFMON] = "CAP_PERFMON",
-    [CAP_BPF] = "CAP_BPF",
-    [CAP_CHECKPOINT_RESTORE] = "CAP_CHECKPOINT_RESTORE",
-};
+#include "spec/names.h"
 
 static const char *const set_names[_SPEC_CAP_SET_N] = {
     [SPEC_CAP_BOUNDING] = "bounding",	    [SPEC_CAP_EFFECTIVE] = "effective", [SPEC_CAP_PERMITTED] = "permitted",
     [SPEC_CAP_INHERITABLE] = "inheritable", [SPEC_CAP_AMBIENT] = "ambient",
 };
 
-int caps_from_name(const char *name)
-{
-	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
-		if (str_equal(names[i], name))
-			return i;
-	return -1;
-}
-
-const char *caps_name(unsigned n)
-{
-	return n < ARRAY_SIZE(names) ? names[n] : NULL;
-}
-
 static uint64_t read_names(const struct spec_capabilities *capabilities, enum spec_capability_set set)
 {
 	uint64_t mask = 0;
 
 	for (size_t i = 0; i < capabilities->sets[set].n; i++) {
-		int n = caps_from_name(capabilities->sets[set].names[i]);
+		uint64_t n;
 
-		if (n < 0)
+		if (names_find(&names_capabilities, capabilities->sets[set].names[i], &n))
 			log_warning("process.capabilities.%s[%zu]: unknown capability '%s' is left out", set_names[set],
 				    i, capabilities->sets[set].names[i]);
 		else
@@ -108,7 +48,7 @@ static uint64_t keep_bounding(uint64_t mask)
 {
 	uint64_t kept = 0;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+	for (unsigned i = 0; i < names_capabilities.n; i++)
 		if (mask & UINT64_C(1) << i && prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1)
 			kept |= UINT64_C(1) << i;
 	return kept;
@@ -119,9 +59,10 @@ static void limit(uint64_t *set, uint64_t allowed, enum spec_capability_set whic
 {
 	uint64_t lost = *set & ~allowed, untold = lost & ~*warned;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+	for (unsigned i = 0; i < names_capabilities.n; i++)
 		if (untold & UINT64_C(1) << i)
-			log_warning("process.capabilities.%s: %s %s", set_names[which], names[i], why);
+			log_warning("process.capabilities.%s: %s %s", set_names[which],
+				    names_peek(&names_capabilities, i), why);
 	*set &= allowed;
 	*warned |= lost;
 }

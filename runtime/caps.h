@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Capabilities: from the names in config.json to the five masks that init sets.
+ * Capabilities: from the names in config.json to the five masks that init sets.  The names are spec/names.h's and not libcap's,
+ * whose constructor would probe the kernel in every start of holm; a unit test compares the two.
  *
  * What comes out can be set here, in any order that capset(2) allows: names that nobody knows, capabilities that the
  * caller does not have, and members of a set that its rules forbid are left out with a warning, as the OCI asks.
@@ -28,11 +29,5 @@ struct caps_sets { /* bit n: capability n of capabilities(7) */
  */
 int caps_resolve(const struct spec_capabilities *capabilities, bool all_grantable, struct caps_sets *ret,
 		 struct error *e) must_check;
-
-/* The number behind "CAP_CHOWN" (exactly so written), -1 when it is not known. */
-int caps_from_name(const char *name);
-
-/* The name of capability n ("CAP_CHOWN"), NULL from the first unknown number on: for (n = 0; caps_name(n); n++). */
-const char *caps_name(unsigned n);
 
 #endif

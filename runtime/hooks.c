@@ -5,20 +5,7 @@
 
 #include "base/log.h"
 #include "runtime/helper.h"
-
-static const char *const kind_names[_SPEC_HOOK_N] = {
-    [SPEC_HOOK_PRESTART] = "prestart",
-    [SPEC_HOOK_CREATE_RUNTIME] = "createRuntime",
-    [SPEC_HOOK_CREATE_CONTAINER] = "createContainer",
-    [SPEC_HOOK_START_CONTAINER] = "startContainer",
-    [SPEC_HOOK_POSTSTART] = "poststart",
-    [SPEC_HOOK_POSTSTOP] = "poststop",
-};
-
-const char *hooks_kind_name(enum spec_hook_kind kind)
-{
-	return kind_names[kind];
-}
+#include "spec/names.h"
 
 /* The length of the well-formed UTF-8 sequence at s (no overlong form, no surrogate, no more than U+10FFFF), or 0. */
 static size_t utf8_length(const unsigned char *s)
@@ -111,7 +98,7 @@ static int run_one(const struct spec_hooks *hooks, enum spec_hook_kind kind, siz
 	int r = helper_run(&helper, e);
 
 	if (r)
-		error_context(e, "hook %s[%zu] '%s'", kind_names[kind], i, hook->path);
+		error_context(e, "hook %s[%zu] '%s'", names_peek(&names_hooks, kind), i, hook->path);
 	return r;
 }
 

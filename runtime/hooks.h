@@ -32,9 +32,6 @@ const char *hooks_state_json(const struct hooks_state *state, struct arena *aren
 void hooks_add_state(struct str *s, const struct hooks_state *state);
 void hooks_add_string(struct str *s, const char *text);
 
-/* "createRuntime": the key in config.json. */
-const char *hooks_kind_name(enum spec_hook_kind kind);
-
 /* Runs all hooks of one kind in order, up to the first that fails.  bundle_fd: where they run, -1: here. */
 int hooks_run(const struct spec_hooks *hooks, enum spec_hook_kind kind, const char *state_json, int bundle_fd,
 	      struct error *e) must_check;

@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "spec/names.h"
 
 #define CACHE_DIRECTORY ".seccomp"
 
@@ -61,16 +62,6 @@ static bool default_denies(const struct spec_seccomp *seccomp)
 
 /* ---- flags of seccomp(2): not part of the program, so not of the cache ---- */
 
-static const struct {
-	const char *name;
-	unsigned flag;
-} flag_names[] = {
-    {"SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC},
-    {"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
-    {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
-    {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV},
-};
-
 static bool wants_listener(const struct spec_seccomp *seccomp)
 {
 	for (size_t i = 0; i < seccomp->n_rules; i++)
@@ -90,14 +81,12 @@ static int resolve_flags(const struct spec_seccomp *seccomp, bool listener, unsi
 	unsigned flags = seccomp->has_flags ? 0 : SECCOMP_FILTER_FLAG_SPEC_ALLOW;
 
 	for (size_t i = 0; i < seccomp->n_flags; i++) {
-		size_t k = 0;
+		uint64_t flag;
 
-		while (k < ARRAY_SIZE(flag_names) && !str_equal(flag_names[k].name, seccomp->flags[i]))
-			k++;
-		if (k == ARRAY_SIZE(flag_names))
+		if (names_find(&names_seccomp_flags, seccomp->flags[i], &flag))
 			return error_refuse(e, ERROR_INVALID, "linux.seccomp.flags[%zu]: unknown flag '%s'", i,
 					    seccomp->flags[i]);
-		flags |= flag_names[k].flag;
+		flags |= flag;
 	}
 	/* It speaks of the listener's answers: without a listener it means nothing and the kernel refuses it. */
 	if (!listener)

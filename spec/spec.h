@@ -48,7 +48,7 @@ enum spec_capability_set {
 	_SPEC_CAP_SET_N
 };
 
-/* Names as written ("CAP_CHOWN"): libcap turns them into bits in runtime/caps.c, which warns of unknown ones. */
+/* Names as written ("CAP_CHOWN"): runtime/caps.c turns them into bits and warns of unknown ones. */
 struct spec_capabilities {
 	struct {
 		const char **names;

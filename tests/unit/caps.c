@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "spec/names.h"
 
 #define BIT(n) (UINT64_C(1) << (n))
 
@@ -90,25 +91,24 @@ static int teardown(void **state)
 
 static void test_names_are_libcaps(void **state)
 {
-	unsigned n;
+	uint64_t n;
 
 	(void)state;
-	for (n = 0; caps_name(n); n++) {
-		char *theirs = cap_to_name(n), upper[64];
-		size_t i;
+	for (size_t i = 0; i < names_capabilities.n; i++) {
+		char *theirs = cap_to_name(i), upper[64];
+		size_t k;
 
-		for (i = 0; theirs[i]; i++)
-			upper[i] = theirs[i] >= 'a' ? theirs[i] - 32 : theirs[i];
-		upper[i] = 0;
-		assert_string_equal(caps_name(n), upper);
-		assert_int_equal(caps_from_name(upper), n);
+		for (k = 0; theirs[k]; k++)
+			upper[k] = theirs[k] >= 'a' ? theirs[k] - 32 : theirs[k];
+		upper[k] = 0;
+		assert_string_equal(names_capabilities.list[i].name, upper);
+		assert_int_equal(names_find(&names_capabilities, upper, &n), 0);
+		assert_int_equal(n, i);
 		cap_free(theirs);
 	}
-	assert_true(n > CAP_CHECKPOINT_RESTORE);
-	assert_int_equal(caps_from_name("cap_chown"), -1);
-	assert_int_equal(caps_from_name("CHOWN"), -1);
-	assert_int_equal(caps_from_name("0"), -1);
-	assert_int_equal(caps_from_name(""), -1);
+	assert_true(names_capabilities.n > CAP_CHECKPOINT_RESTORE);
+	assert_int_equal(names_find(&names_capabilities, "cap_chown", &n), -ENOENT);
+	assert_int_equal(names_find(&names_capabilities, "0", &n), -ENOENT);
 }
 
 static void test_absent_is_none(void **state)
