@@ -117,7 +117,7 @@ bundle '.linux.resources.pids.limit = 20' -- \
 	sh -c 'sh -c "while :; do sleep 1000 & done" 2>/tmp/refused; exec sleep 1000'
 own_root
 run_detached
-wait_for 10 test -s "$root/tmp/refused"
+wait_for 10 grep -q fork "$root/tmp/refused"
 like 'forks beyond the limit are refused inside' "$(<"$root/tmp/refused")" 'fork'
 between 'no more than the limit are there' "$(holm ps --format json "$id" | jq length)" 2 20
 holm kill "$id" KILL
