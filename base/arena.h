@@ -19,7 +19,7 @@ struct arena {
 
 #define ARENA_INIT ((struct arena){0})
 
-void *arena_alloc(struct arena *arena, size_t size);			 /* aligned to 16, zeroed */
+void *arena_alloc(struct arena *arena, size_t size); /* aligned to 16, zeroed */
 void *arena_memdup(struct arena *arena, const void *data, size_t size);
 char *arena_strdup(struct arena *arena, const char *string);
 char *arena_format(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -118,7 +118,8 @@ int file_replace(int dirfd, const char *path, mode_t mode, const void *data, siz
 	char temporary[4096];
 	int r;
 
-	if ((size_t)snprintf(temporary, sizeof(temporary), "%.*s.%s", (int)(name - path), path, name) >= sizeof(temporary))
+	if ((size_t)snprintf(temporary, sizeof(temporary), "%.*s.%s", (int)(name - path), path, name) >=
+	    sizeof(temporary))
 		return -ENAMETOOLONG;
 	r = file_create(dirfd, temporary, mode, data, size);
 	if (r == -EEXIST) { /* left by someone who was killed: our caller is the only writer */
@@ -139,7 +140,8 @@ int file_publish(int dirfd, const char *path, mode_t mode, const void *data, siz
 	auto_fd fd = -1;
 	int r;
 
-	if (name != path && (size_t)snprintf(folder, sizeof(folder), "%.*s", (int)(name - path), path) >= sizeof(folder))
+	if (name != path &&
+	    (size_t)snprintf(folder, sizeof(folder), "%.*s", (int)(name - path), path) >= sizeof(folder))
 		return -ENAMETOOLONG;
 	fd = openat(dirfd, folder, O_WRONLY | O_TMPFILE | O_CLOEXEC, mode);
 	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) /* a file system without files that have no name */
@@ -193,7 +195,7 @@ int fd_receive(int socket, void *data, size_t max, size_t *ret_size, int *fds, s
 		char room[CMSG_SPACE(sizeof(int) * MAX_FDS)];
 	} control;
 	struct msghdr message = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	    .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
 	size_t n_fds = 0;
 	int got[MAX_FDS];
 	ssize_t n;

@@ -64,6 +64,7 @@ int file_publish(int dirfd, const char *path, mode_t mode, const void *data, siz
  * ret_size, 0 at the end of file.
  */
 int fd_send(int socket, const void *data, size_t size, const int *fds, size_t n_fds) must_check;
-int fd_receive(int socket, void *data, size_t max, size_t *ret_size, int *fds, size_t max_fds, size_t *ret_n_fds) must_check;
+int fd_receive(int socket, void *data, size_t max, size_t *ret_size, int *fds, size_t max_fds,
+	       size_t *ret_n_fds) must_check;
 
 #endif

@@ -216,7 +216,8 @@ int parse_duration(const char *s, int64_t *ret)
 	static const struct {
 		const char *name;
 		double factor;
-	} units[] = {{"", 1e9}, {"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}, {"d", 86400e9}};
+	} units[] = {{"", 1e9},	 {"ns", 1},   {"us", 1e3},   {"ms", 1e6},
+		     {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}, {"d", 86400e9}};
 	const char *p;
 	double value;
 	int r = read_decimal(s, &value, &p);

@@ -29,7 +29,8 @@ static void copy_attributes(int fd, const struct stat *st, const char *name)
 {
 	struct timespec times[2] = {st->st_atim, st->st_mtim};
 
-	check(sys(fchownat, fd, "", st->st_uid, st->st_gid, AT_EMPTY_PATH), "tmpcopyup: change the owner of '%s'", name);
+	check(sys(fchownat, fd, "", st->st_uid, st->st_gid, AT_EMPTY_PATH), "tmpcopyup: change the owner of '%s'",
+	      name);
 	check(sys(fchmod, fd, st->st_mode & 07777), "tmpcopyup: change the mode of '%s'", name);
 	sys(utimensat, fd, NULL, times, 0);
 }
@@ -72,15 +73,18 @@ static void copy_entry(int from, int to, const char *name, unsigned depth)
 		n = check(sys(readlinkat, from, name, target, sizeof(target) - 1), "tmpcopyup: read '%s'", name);
 		target[n] = 0;
 		check(sys(symlinkat, target, to, name), "tmpcopyup: make '%s'", name);
-		check(sys(fchownat, to, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW), "tmpcopyup: change the owner of '%s'", name);
+		check(sys(fchownat, to, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW),
+		      "tmpcopyup: change the owner of '%s'", name);
 		return;
 	}
 	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) {
 		check(sys(mknodat, to, name, st.st_mode, st.st_rdev), "tmpcopyup: make '%s'", name);
-		check(sys(fchownat, to, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW), "tmpcopyup: change the owner of '%s'", name);
+		check(sys(fchownat, to, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW),
+		      "tmpcopyup: change the owner of '%s'", name);
 		return;
 	}
-	fd = check(sys(openat, from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0), "tmpcopyup: open '%s'", name);
+	fd = check(sys(openat, from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0), "tmpcopyup: open '%s'",
+		   name);
 	check(sys(newfstatat, fd, "", &st, AT_EMPTY_PATH), "tmpcopyup: stat '%s'", name);
 	if (S_ISREG(st.st_mode)) {
 		copy_file((int)fd, to, name, &st);
@@ -88,7 +92,8 @@ static void copy_entry(int from, int to, const char *name, unsigned depth)
 		long made;
 
 		check(sys(mkdirat, to, name, 0700), "tmpcopyup: make '%s'", name);
-		made = check(sys(openat, to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0), "tmpcopyup: open '%s'", name);
+		made = check(sys(openat, to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0),
+			     "tmpcopyup: open '%s'", name);
 		copy_level((int)fd, (int)made, name, depth + 1);
 		copy_xattrs((int)fd, (int)made);
 		copy_attributes((int)made, &st, name);
@@ -117,7 +122,8 @@ static void copy_level(int from, int to, const char *path, unsigned depth)
 void copy_folder(int from, int to, const char *path)
 {
 	struct stat st;
-	int source = (int)check(sys(openat, from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), "tmpcopyup: open '%s'", path);
+	int source =
+	    (int)check(sys(openat, from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), "tmpcopyup: open '%s'", path);
 
 	check(sys(newfstatat, source, "", &st, AT_EMPTY_PATH), "tmpcopyup: stat '%s'", path);
 	copy_level(source, to, path, 0);

@@ -56,7 +56,8 @@ static int open_parent(const char *path, const char **ret_name)
 			r = sys(mkdirat, parent, part, 0755);
 			if (r < 0 && r != -EEXIST)
 				fail(-r, "make the folder '%s' in '%s'", part, init.held_path);
-			next = check(sys(openat, parent, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0), "open '%s' in '%s'", part, init.held_path);
+			next = check(sys(openat, parent, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0),
+				     "open '%s' in '%s'", part, init.held_path);
 			if (parent != init.held)
 				shut(parent);
 			parent = (int)next;
@@ -116,7 +117,8 @@ static void make_node(int parent, const char *name, const struct plan_device *d)
 	}
 	check(r, "make the device '%s'", text(d->path));
 	if (d->uid || d->gid)
-		check(sys(fchownat, parent, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW), "change the owner of '%s'", text(d->path));
+		check(sys(fchownat, parent, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW), "change the owner of '%s'",
+		      text(d->path));
 }
 
 /* User namespaces have no mknod(2): the host's node is bound onto an empty file. */
@@ -200,7 +202,8 @@ void do_console(const struct plan_op *op)
 	check(sys(fchown, slave, op->console.uid, -1), "change the owner of the pty");
 	if (!op->console.exec) {
 		target = make_in_root("/dev/console", IN_ROOT_FILE);
-		tree = (int)check(sys(open_tree, slave, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), "bind the pty");
+		tree = (int)check(sys(open_tree, slave, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC),
+				  "bind the pty");
 		attach(tree, target, "/dev/console");
 		shut(tree);
 		shut(target);

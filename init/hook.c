@@ -74,8 +74,7 @@ void do_hook(const struct plan_op *op)
 	const struct plan_hook *h = &op->hook;
 	static char said[512], state[65536];
 	int input[2], output[2], pidfd = -1, status = 0;
-	struct clone_args args = {
-		.flags = CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&pidfd, .exit_signal = SIGCHLD};
+	struct clone_args args = {.flags = CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&pidfd, .exit_signal = SIGCHLD};
 	size_t n_said = 0, n;
 	int64_t deadline = h->timeout ? milliseconds() + h->timeout * 1000LL : 0;
 	bool ended = false, late = false;
@@ -136,8 +135,10 @@ void do_hook(const struct plan_op *op)
 		n_said--;
 	said[n_said] = 0;
 	if (late)
-		fail_kind(ERROR_SYSTEM, 0, "hook '%s': no end after %u s: killed%s%s", text(h->path), h->timeout, n_said ? ": " : "", said);
+		fail_kind(ERROR_SYSTEM, 0, "hook '%s': no end after %u s: killed%s%s", text(h->path), h->timeout,
+			  n_said ? ": " : "", said);
 	if (status)
-		fail_kind(ERROR_SYSTEM, 0, "hook '%s': %s %d%s%s", text(h->path), WIFSIGNALED(status) ? "killed by signal" : "exit status",
+		fail_kind(ERROR_SYSTEM, 0, "hook '%s': %s %d%s%s", text(h->path),
+			  WIFSIGNALED(status) ? "killed by signal" : "exit status",
 			  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), n_said ? ": " : "", said);
 }

@@ -7,7 +7,8 @@
 
 #include "init/sys.h"
 
-struct init init = {.socket = -1, .root = -1, .proc = -1, .devpts = -1, .held = -1, .null = -1, .empty = -1, .clocks = -1};
+struct init init = {
+    .socket = -1, .root = -1, .proc = -1, .devpts = -1, .held = -1, .null = -1, .empty = -1, .clocks = -1};
 
 /* The compiler calls the next four by name, whatever it is told. */
 void *memcpy(void *to, const void *from, size_t n)
@@ -238,7 +239,8 @@ long try_tell(enum message_type type, const void *data, const int *fds, size_t n
 
 void tell(enum message_type type, const void *data, const int *fds, size_t n_fds)
 {
-	if (try_tell(type, data, fds, n_fds) < 0) /* nobody listens any more: the host side was killed, and what it recorded is cleaned up by the id */
+	if (try_tell(type, data, fds, n_fds) <
+	    0) /* nobody listens any more: the host side was killed, and what it recorded is cleaned up by the id */
 		quit(1);
 }
 
@@ -248,7 +250,7 @@ size_t receive(enum message_type type, int *fds, size_t max_fds)
 	struct iovec iov = {&got, sizeof(got)};
 	union control control;
 	struct msghdr message = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	    .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
 	size_t n_fds = 0;
 	long r;
 

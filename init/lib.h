@@ -19,19 +19,19 @@ struct init {
 	char *base; /* the plan's block, mapped privately */
 	struct plan *plan;
 	const struct plan_op *op; /* the one being done */
-	int socket;	/* to the host side; after PLAN_START with a start socket: to `holm start` */
-	int root;	/* the container's root folder */
-	int proc;	/* a procfs of our own */
-	bool proc_is_mounted; /* and it is what was mounted on /proc */
-	int devpts;	/* the container's devpts, if we mounted it */
-	int held;	/* a tmpfs (/dev, cgroups) that is filled while it is detached */
+	int socket;		  /* to the host side; after PLAN_START with a start socket: to `holm start` */
+	int root;		  /* the container's root folder */
+	int proc;		  /* a procfs of our own */
+	bool proc_is_mounted;	  /* and it is what was mounted on /proc */
+	int devpts;		  /* the container's devpts, if we mounted it */
+	int held;		  /* a tmpfs (/dev, cgroups) that is filled while it is detached */
 	const char *held_path;
-	int null;	/* the host's null device, checked */
-	int clocks;	/* /proc/self/timens_offsets */
-	int empty;	/* an empty read-only tmpfs that masks folders */
-	uint64_t last_effective; /* permitted set while the payload's is not yet in force */
+	int null;			  /* the host's null device, checked */
+	int clocks;			  /* /proc/self/timens_offsets */
+	int empty;			  /* an empty read-only tmpfs that masks folders */
+	uint64_t last_effective;	  /* permitted set while the payload's is not yet in force */
 	bool no_new_privileges, filtered; /* the seccomp filter is loaded */
-	const char *program; /* what PLAN_FIND_PROGRAM found */
+	const char *program;		  /* what PLAN_FIND_PROGRAM found */
 	char **args, **env;
 	size_t n_env;
 };
@@ -53,7 +53,8 @@ static inline const char *text(plan_ref ref)
  * Ends init.  code: an errno, or 0.  Knows %s, %d, %u, %lu, %x, %% and nothing else.  The operation's cause comes first.
  */
 _Noreturn void fail(long code, const char *format, ...) __attribute__((format(printf, 2, 3)));
-_Noreturn void fail_kind(enum error_kind kind, long code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+_Noreturn void fail_kind(enum error_kind kind, long code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 _Noreturn void quit(int status);
 
 /* As snprintf with fail()'s formats. */

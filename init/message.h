@@ -60,18 +60,13 @@ struct message_rule {
 
 #define MESSAGE_RULES                                                                                                  \
 	{                                                                                                              \
-		[MESSAGE_NONE] = {"nothing", 0, 0, 0, 0},                                                              \
-		[MESSAGE_NAMESPACE] = {"a namespace", 0, 1, 1, 0},                                                     \
-		[MESSAGE_CGROUPS] = {"cgroups", 0, 0, MESSAGE_MAX_FDS, 0},                                             \
-		[MESSAGE_TREE] = {"a mount", 0, 1, 1, 0},                                                              \
-		[MESSAGE_START] = {"the start socket", 0, 1, 1, 0},                                                    \
-		[MESSAGE_GO] = {"go on", 0, 0, 0, 0},                                                                  \
+		[MESSAGE_NONE] = {"nothing", 0, 0, 0, 0}, [MESSAGE_NAMESPACE] = {"a namespace", 0, 1, 1, 0},           \
+		[MESSAGE_CGROUPS] = {"cgroups", 0, 0, MESSAGE_MAX_FDS, 0}, [MESSAGE_TREE] = {"a mount", 0, 1, 1, 0},   \
+		[MESSAGE_START] = {"the start socket", 0, 1, 1, 0}, [MESSAGE_GO] = {"go on", 0, 0, 0, 0},              \
 		[MESSAGE_PID] = {"a pid", 1, 0, 0, sizeof(int32_t)},                                                   \
 		[MESSAGE_NAMESPACES] = {"namespaces made", 1, 0, 0, 0},                                                \
-		[MESSAGE_MOUNTED] = {"root mounted", 1, 0, 0, 0},                                                      \
-		[MESSAGE_CONSOLE] = {"the console", 1, 1, 1, 0},                                                       \
-		[MESSAGE_READY] = {"ready", 1, 0, 0, 0},                                                               \
-		[MESSAGE_LISTENER] = {"a seccomp listener", 1, 1, 1, 0},                                               \
+		[MESSAGE_MOUNTED] = {"root mounted", 1, 0, 0, 0}, [MESSAGE_CONSOLE] = {"the console", 1, 1, 1, 0},     \
+		[MESSAGE_READY] = {"ready", 1, 0, 0, 0}, [MESSAGE_LISTENER] = {"a seccomp listener", 1, 1, 1, 0},      \
 		[MESSAGE_ERROR] = {"an error", 1, 0, 0, sizeof(struct error)},                                         \
 	}
 

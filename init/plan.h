@@ -25,47 +25,47 @@ enum plan_source {
 };
 
 enum plan_kind {
-	PLAN_JOIN,		/* namespace: receive MESSAGE_NAMESPACE and setns(2) */
-	PLAN_UNSHARE,		/* number: CLONE_NEW... */
-	PLAN_BECOME_ROOT,	/* uid and gid 0 of the user namespace just joined */
-	PLAN_CHECK_MAPS,	/* maps: those of the user namespace just joined must be these */
-	PLAN_OPEN_CLOCKS,	/* open /proc/self/timens_offsets, before a user namespace takes the right to; number: no root */
-	PLAN_TIME_OFFSETS,	/* string: lines for that file, before the fork that enters the time namespace */
-	PLAN_CGROUPS,		/* receive MESSAGE_CGROUPS and enter each v1 folder */
-	PLAN_FORK,		/* go on in a child (its parent is the host side) and tell its pid */
-	PLAN_TELL,		/* number: the message to send */
-	PLAN_WAIT,		/* number: the message to wait for */
-	PLAN_SESSION,		/* setsid(2) */
-	PLAN_KEYRING,		/* string: name of a new session keyring; string2: its SELinux label */
-	PLAN_ROOT,		/* root: get the root's tree and attach it */
-	PLAN_MOUNT,		/* mount */
-	PLAN_ATTACH,		/* attach what PLAN_MOUNT held back; string: path; number: MOUNT_ATTR_... to set first */
-	PLAN_MKDIR,		/* string: path below the root; number: mode */
-	PLAN_SYMLINK,		/* string: path; string2: what it points to */
-	PLAN_DEVICE,		/* device */
-	PLAN_CONSOLE,		/* console: a pty from the container's devpts becomes the standard streams */
-	PLAN_MASK,		/* string: path; a file is covered by /dev/null, a folder by an empty read-only one */
-	PLAN_READONLY_PATH,	/* string: path */
-	PLAN_PROC,		/* a procfs of our own for the writes below, if no PLAN_MOUNT was it */
-	PLAN_HOOK,		/* hook: run it here */
-	PLAN_PIVOT,		/* pivot_root(2) into the root */
-	PLAN_MOVE_ROOT,		/* move the root onto / and chroot(2), where pivot_root can't work */
-	PLAN_CHROOT,		/* no mount namespace of its own: chroot(2) only; string: path of the host */
-	PLAN_ENTER_ROOT,	/* exec: / of the namespaces just joined is the root */
-	PLAN_ROOT_ATTR,		/* number: MOUNT_ATTR_... to set on /; number2: propagation (MS_...) or 0 */
-	PLAN_SYSCTL,		/* string: path below /proc/sys; string2: value */
-	PLAN_HOSTNAME,		/* string */
-	PLAN_DOMAINNAME,	/* string */
-	PLAN_LOOPBACK,		/* bring lo up */
-	PLAN_RLIMIT,		/* rlimit */
-	PLAN_OOM_SCORE,		/* string: the number */
-	PLAN_SCHEDULER,		/* scheduler */
-	PLAN_IO_PRIORITY,	/* number: ioprio_set(2)'s value */
-	PLAN_AFFINITY,		/* affinity */
-	PLAN_MEMORY_POLICY,	/* memory_policy */
-	PLAN_PERSONALITY,	/* number */
-	PLAN_UMASK,		/* number */
-	PLAN_LABEL,		/* string: file below /proc/thread-self ("attr/exec"); string2: what is written */
+	PLAN_JOIN,	  /* namespace: receive MESSAGE_NAMESPACE and setns(2) */
+	PLAN_UNSHARE,	  /* number: CLONE_NEW... */
+	PLAN_BECOME_ROOT, /* uid and gid 0 of the user namespace just joined */
+	PLAN_CHECK_MAPS,  /* maps: those of the user namespace just joined must be these */
+	PLAN_OPEN_CLOCKS, /* open /proc/self/timens_offsets, before a user namespace takes the right to; number: no root */
+	PLAN_TIME_OFFSETS,  /* string: lines for that file, before the fork that enters the time namespace */
+	PLAN_CGROUPS,	    /* receive MESSAGE_CGROUPS and enter each v1 folder */
+	PLAN_FORK,	    /* go on in a child (its parent is the host side) and tell its pid */
+	PLAN_TELL,	    /* number: the message to send */
+	PLAN_WAIT,	    /* number: the message to wait for */
+	PLAN_SESSION,	    /* setsid(2) */
+	PLAN_KEYRING,	    /* string: name of a new session keyring; string2: its SELinux label */
+	PLAN_ROOT,	    /* root: get the root's tree and attach it */
+	PLAN_MOUNT,	    /* mount */
+	PLAN_ATTACH,	    /* attach what PLAN_MOUNT held back; string: path; number: MOUNT_ATTR_... to set first */
+	PLAN_MKDIR,	    /* string: path below the root; number: mode */
+	PLAN_SYMLINK,	    /* string: path; string2: what it points to */
+	PLAN_DEVICE,	    /* device */
+	PLAN_CONSOLE,	    /* console: a pty from the container's devpts becomes the standard streams */
+	PLAN_MASK,	    /* string: path; a file is covered by /dev/null, a folder by an empty read-only one */
+	PLAN_READONLY_PATH, /* string: path */
+	PLAN_PROC,	    /* a procfs of our own for the writes below, if no PLAN_MOUNT was it */
+	PLAN_HOOK,	    /* hook: run it here */
+	PLAN_PIVOT,	    /* pivot_root(2) into the root */
+	PLAN_MOVE_ROOT,	    /* move the root onto / and chroot(2), where pivot_root can't work */
+	PLAN_CHROOT,	    /* no mount namespace of its own: chroot(2) only; string: path of the host */
+	PLAN_ENTER_ROOT,    /* exec: / of the namespaces just joined is the root */
+	PLAN_ROOT_ATTR,	    /* number: MOUNT_ATTR_... to set on /; number2: propagation (MS_...) or 0 */
+	PLAN_SYSCTL,	    /* string: path below /proc/sys; string2: value */
+	PLAN_HOSTNAME,	    /* string */
+	PLAN_DOMAINNAME,    /* string */
+	PLAN_LOOPBACK,	    /* bring lo up */
+	PLAN_RLIMIT,	    /* rlimit */
+	PLAN_OOM_SCORE,	    /* string: the number */
+	PLAN_SCHEDULER,	    /* scheduler */
+	PLAN_IO_PRIORITY,   /* number: ioprio_set(2)'s value */
+	PLAN_AFFINITY,	    /* affinity */
+	PLAN_MEMORY_POLICY, /* memory_policy */
+	PLAN_PERSONALITY,   /* number */
+	PLAN_UMASK,	    /* number */
+	PLAN_LABEL,	    /* string: file below /proc/thread-self ("attr/exec"); string2: what is written */
 	PLAN_NO_NEW_PRIVILEGES, /* prctl(2) */
 	PLAN_USER,		/* user: bounding set, groups, gid, uid, working folder; other capabilities stay */
 	PLAN_FIND_PROGRAM,	/* args[0] in PATH, HOME from /etc/passwd where it isn't given */
@@ -76,20 +76,21 @@ enum plan_kind {
 	_PLAN_KIND_N
 };
 
-enum {				      /* plan_mount.flags */
-	PLAN_MOUNT_COPY_UP = 1,	      /* tmpcopyup */
-	PLAN_MOUNT_HOLD = 2,	      /* a tmpfs that is filled while detached, until PLAN_ATTACH */
-	PLAN_MOUNT_PROC = 4,	      /* the procfs that later writes go through */
-	PLAN_MOUNT_DEVPTS = 8,	      /* where the console comes from */
-	PLAN_MOUNT_RECURSIVE = 16,    /* SOURCE_PATH: rbind */
-	PLAN_MOUNT_REMOUNT = 32,      /* change what is mounted there */
-	PLAN_MOUNT_TARGET_MODE = 64,  /* tmpfs without mode=: the mode of the folder it covers */
-	PLAN_MOUNT_FALLBACK = 128,    /* where it may not be mounted: bind source, a path of the host, instead */
-	PLAN_MOUNT_NO_SYMLINK = 256,  /* the target's last part must not be a symlink (/proc, /sys) */
-	PLAN_MOUNT_SUPERBLOCK_RO = 512, /* "ro" for the file system too */
+/* plan_mount.flags */
+enum {
+	PLAN_MOUNT_COPY_UP = 1,		   /* tmpcopyup */
+	PLAN_MOUNT_HOLD = 2,		   /* a tmpfs that is filled while detached, until PLAN_ATTACH */
+	PLAN_MOUNT_PROC = 4,		   /* the procfs that later writes go through */
+	PLAN_MOUNT_DEVPTS = 8,		   /* where the console comes from */
+	PLAN_MOUNT_RECURSIVE = 16,	   /* SOURCE_PATH: rbind */
+	PLAN_MOUNT_REMOUNT = 32,	   /* change what is mounted there */
+	PLAN_MOUNT_TARGET_MODE = 64,	   /* tmpfs without mode=: the mode of the folder it covers */
+	PLAN_MOUNT_FALLBACK = 128,	   /* where it may not be mounted: bind source, a path of the host, instead */
+	PLAN_MOUNT_NO_SYMLINK = 256,	   /* the target's last part must not be a symlink (/proc, /sys) */
+	PLAN_MOUNT_SUPERBLOCK_RO = 512,	   /* "ro" for the file system too */
 	PLAN_MOUNT_SOURCE_NOFOLLOW = 2048, /* SOURCE_PATH: a symlink is itself bound */
 	PLAN_MOUNT_TARGET_NOFOLLOW = 4096, /* the target's last part is no symlink: it is covered, not followed */
-	PLAN_MOUNT_IN_PROC = 1024,    /* the target may lie in a procfs (one of the few files that may) */
+	PLAN_MOUNT_IN_PROC = 1024,	   /* the target may lie in a procfs (one of the few files that may) */
 };
 
 struct plan_mount {
@@ -166,7 +167,8 @@ struct plan_op {
 		} memory_policy;
 		struct plan_user user;
 		struct {
-			plan_ref uids, gids; /* arrays of n struct spec_id_map's three uint32_t: inside, outside, how many */
+			plan_ref uids,
+			    gids; /* arrays of n struct spec_id_map's three uint32_t: inside, outside, how many */
 			uint32_t n_uids, n_gids;
 		} maps;
 		struct {

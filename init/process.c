@@ -28,8 +28,8 @@ static const struct {
 	uint32_t flag;
 	const char *name;
 } namespaces[] = {
-	{CLONE_NEWUSER, "user"}, {CLONE_NEWPID, "pid"}, {CLONE_NEWNET, "network"}, {CLONE_NEWIPC, "ipc"},
-	{CLONE_NEWUTS, "uts"},	 {CLONE_NEWNS, "mount"}, {CLONE_NEWCGROUP, "cgroup"}, {CLONE_NEWTIME, "time"},
+    {CLONE_NEWUSER, "user"}, {CLONE_NEWPID, "pid"},  {CLONE_NEWNET, "network"},	  {CLONE_NEWIPC, "ipc"},
+    {CLONE_NEWUTS, "uts"},   {CLONE_NEWNS, "mount"}, {CLONE_NEWCGROUP, "cgroup"}, {CLONE_NEWTIME, "time"},
 };
 
 static const char *namespace_name(uint64_t flags)
@@ -214,7 +214,8 @@ void do_keyring(const struct plan_op *op)
 	long r;
 
 	if (op->string2) {
-		int fd = (int)check(sys(openat, AT_FDCWD, "/proc/self/attr/keycreate", O_WRONLY | O_CLOEXEC, 0), "label the keyring");
+		int fd = (int)check(sys(openat, AT_FDCWD, "/proc/self/attr/keycreate", O_WRONLY | O_CLOEXEC, 0),
+				    "label the keyring");
 
 		r = sys(write, fd, text(op->string2), strlen(text(op->string2)));
 		if (r < 0)
@@ -266,7 +267,8 @@ void do_hostname(const struct plan_op *op)
 
 void do_domainname(const struct plan_op *op)
 {
-	check(sys(setdomainname, text(op->string), strlen(text(op->string))), "set the domain name '%s'", text(op->string));
+	check(sys(setdomainname, text(op->string), strlen(text(op->string))), "set the domain name '%s'",
+	      text(op->string));
 }
 
 void do_loopback(const struct plan_op *op)
@@ -285,8 +287,8 @@ void do_rlimit(const struct plan_op *op)
 {
 	struct rlimit limit = {.rlim_cur = op->rlimit.soft, .rlim_max = op->rlimit.hard};
 
-	check(sys(prlimit64, 0, op->rlimit.resource, &limit, NULL), "set the limit to %lu:%lu%s", op->rlimit.soft, op->rlimit.hard,
-	      op->rlimit.soft > op->rlimit.hard ? " (soft is above hard)" : "");
+	check(sys(prlimit64, 0, op->rlimit.resource, &limit, NULL), "set the limit to %lu:%lu%s", op->rlimit.soft,
+	      op->rlimit.hard, op->rlimit.soft > op->rlimit.hard ? " (soft is above hard)" : "");
 }
 
 void do_oom_score(const struct plan_op *op)
@@ -297,14 +299,14 @@ void do_oom_score(const struct plan_op *op)
 void do_scheduler(const struct plan_op *op)
 {
 	struct sched_attr attr = {
-		.size = sizeof(attr),
-		.sched_policy = op->scheduler.policy,
-		.sched_flags = op->scheduler.flags,
-		.sched_nice = op->scheduler.nice,
-		.sched_priority = op->scheduler.priority,
-		.sched_runtime = op->scheduler.runtime,
-		.sched_deadline = op->scheduler.deadline,
-		.sched_period = op->scheduler.period,
+	    .size = sizeof(attr),
+	    .sched_policy = op->scheduler.policy,
+	    .sched_flags = op->scheduler.flags,
+	    .sched_nice = op->scheduler.nice,
+	    .sched_priority = op->scheduler.priority,
+	    .sched_runtime = op->scheduler.runtime,
+	    .sched_deadline = op->scheduler.deadline,
+	    .sched_period = op->scheduler.period,
 	};
 	long r = sys(sched_setattr, 0, &attr, 0);
 
@@ -374,8 +376,8 @@ static long capset(uint64_t effective, uint64_t permitted, uint64_t inheritable)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2] = {
-		{(uint32_t)effective, (uint32_t)permitted, (uint32_t)inheritable},
-		{(uint32_t)(effective >> 32), (uint32_t)(permitted >> 32), (uint32_t)(inheritable >> 32)},
+	    {(uint32_t)effective, (uint32_t)permitted, (uint32_t)inheritable},
+	    {(uint32_t)(effective >> 32), (uint32_t)(permitted >> 32), (uint32_t)(inheritable >> 32)},
 	};
 
 	return sys(capset, &header, data);
@@ -396,7 +398,8 @@ static long enter_cwd(const struct plan_user *u)
 		return r;
 	r = sys(getcwd, where, sizeof(where));
 	if (r < 0 || where[0] != '/')
-		fail_kind(ERROR_PERMISSION, r < 0 ? -r : 0, "the working folder '%s' is outside the root", text(u->cwd));
+		fail_kind(ERROR_PERMISSION, r < 0 ? -r : 0, "the working folder '%s' is outside the root",
+			  text(u->cwd));
 	return 0;
 }
 
@@ -422,8 +425,10 @@ void do_user(const struct plan_op *op)
 	if (!u->keep_groups)
 		check(sys(setgroups, u->n_groups, at(u->groups)), "set the additional groups");
 	check(sys(prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0), "keep capabilities");
-	check(sys(setresgid, u->gid, u->gid, u->gid), "become group %u%s", u->gid, " (is it mapped in the user namespace?)");
-	check(sys(setresuid, u->uid, u->uid, u->uid), "become user %u%s", u->uid, " (is it mapped in the user namespace?)");
+	check(sys(setresgid, u->gid, u->gid, u->gid), "become group %u%s", u->gid,
+	      " (is it mapped in the user namespace?)");
+	check(sys(setresuid, u->uid, u->uid, u->uid), "become user %u%s", u->uid,
+	      " (is it mapped in the user namespace?)");
 	sys(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (r < 0) /* root was not allowed in (root squash, a fuse mount): the user may be */
 		check(enter_cwd(u), "enter the working folder '%s'", text(u->cwd));
@@ -436,7 +441,8 @@ void set_capabilities(const struct plan_capabilities *c)
 	check(capset(c->effective, c->permitted, c->inheritable), "set the capabilities");
 	for (unsigned cap = 0; c->ambient >> cap && cap < 64; cap++)
 		if (c->ambient & 1ULL << cap)
-			check(sys(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0), "raise an ambient capability");
+			check(sys(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0),
+			      "raise an ambient capability");
 }
 
 void do_capabilities(const struct plan_op *op)
@@ -444,7 +450,8 @@ void do_capabilities(const struct plan_op *op)
 	const struct plan_capabilities *c = &op->capabilities;
 
 	if (init.filtered) /* do_seccomp() did all that it could: the fewer calls a filter has to allow, the better */
-		check(capset(c->effective, c->permitted, c->inheritable), "set the capabilities (does the seccomp filter allow capset?)");
+		check(capset(c->effective, c->permitted, c->inheritable),
+		      "set the capabilities (does the seccomp filter allow capset?)");
 	else
 		set_capabilities(c);
 }

@@ -23,8 +23,8 @@ enum {
 };
 
 enum {
-	MAX_SYMLINKS = 40,	/* as the kernel's MAXSYMLINKS */
-	RETRY_NS = 20000000,	/* how long a racing rename may make openat2 answer EAGAIN */
+	MAX_SYMLINKS = 40,   /* as the kernel's MAXSYMLINKS */
+	RETRY_NS = 20000000, /* how long a racing rename may make openat2 answer EAGAIN */
 	PATH_SIZE = 4096,
 	PROC_MAGIC = 0x9fa0, /* PROC_SUPER_MAGIC */
 };
@@ -100,7 +100,8 @@ static int walk_to_parent(const char *path, bool follow, const char **ret_name)
 			parent = (int)check(open_in_root(".", O_PATH | O_DIRECTORY), "open the root");
 		if (last) {
 			full[end] = 0;
-			n = start == end || !follow ? -EINVAL : sys(readlinkat, parent, full + start, target, sizeof(target) - 1);
+			n = start == end || !follow ? -EINVAL
+						    : sys(readlinkat, parent, full + start, target, sizeof(target) - 1);
 			if (n < 0) { /* not a symlink: here it is, or will be */
 				*ret_name = full + start;
 				return parent;
@@ -132,7 +133,8 @@ static int walk_to_parent(const char *path, bool follow, const char **ret_name)
 			}
 			if (fd != -ENOENT)
 				fail(-fd, "open '%s' in the root", full);
-			n = check(sys(readlinkat, parent, full + start, target, sizeof(target) - 1), "open '%s' in the root", full);
+			n = check(sys(readlinkat, parent, full + start, target, sizeof(target) - 1),
+				  "open '%s' in the root", full);
 		}
 		/* A dangling symlink: go on with its target in its place. */
 		if (++links > MAX_SYMLINKS)
@@ -193,8 +195,8 @@ int make_in_root(const char *path, enum in_root what)
 
 void attach(int tree, int target, const char *path)
 {
-	check(sys(move_mount, tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH),
-	      "mount on '%s'", path);
+	check(sys(move_mount, tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH), "mount on '%s'",
+	      path);
 }
 
 static long set_attr(int fd, unsigned flags, uint64_t set, uint64_t clear, uint64_t propagation)
@@ -242,13 +244,15 @@ void do_root(const struct plan_op *op)
 	 */
 	if (propagation & PROPAGATION_SHARED)
 		attr.propagation = PROPAGATION_PRIVATE;
-	check(sys(mount_setattr, AT_FDCWD, "/", attr.propagation == PROPAGATION_PRIVATE ? 0 : AT_RECURSIVE, &attr, sizeof(attr)),
+	check(sys(mount_setattr, AT_FDCWD, "/", attr.propagation == PROPAGATION_PRIVATE ? 0 : AT_RECURSIVE, &attr,
+		  sizeof(attr)),
 	      "change the propagation of '/'");
 	if (op->root.from == PLAN_SOURCE_HOST)
 		tree = receive_fd(MESSAGE_TREE);
 	else
-		tree = (int)check(sys(open_tree, AT_FDCWD, text(op->root.source), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE),
-				  "open the root '%s'", text(op->root.source));
+		tree = (int)check(
+		    sys(open_tree, AT_FDCWD, text(op->root.source), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE),
+		    "open the root '%s'", text(op->root.source));
 	if (propagation & PROPAGATION_SHARED)
 		set_propagation(tree, PROPAGATION_PRIVATE, "the root");
 	else
@@ -285,8 +289,8 @@ void do_move_root(const struct plan_op *op)
 
 void do_chroot(const struct plan_op *op)
 {
-	init.root = (int)check(sys(openat, AT_FDCWD, text(op->string), O_PATH | O_DIRECTORY | O_CLOEXEC, 0), "open the root '%s'",
-			       text(op->string));
+	init.root = (int)check(sys(openat, AT_FDCWD, text(op->string), O_PATH | O_DIRECTORY | O_CLOEXEC, 0),
+			       "open the root '%s'", text(op->string));
 	check(sys(fchdir, init.root), "enter the root");
 	check(sys(chroot, "."), "change the root");
 	check(sys(chdir, "/"), "enter '/'");
@@ -407,8 +411,9 @@ static int bound_tree(const struct plan_mount *m)
 	if (m->from == PLAN_SOURCE_HOST)
 		tree = receive_fd(MESSAGE_TREE);
 	else
-		tree = (int)check(sys(open_tree, AT_FDCWD, text(m->source), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags),
-				  "open the mount's source '%s'", text(m->source));
+		tree =
+		    (int)check(sys(open_tree, AT_FDCWD, text(m->source), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags),
+			       "open the mount's source '%s'", text(m->source));
 	set_propagation(tree, m->tree_propagation, text(m->source));
 	set_attributes(tree, 0, m->set, m->clear, text(m->target));
 	return tree;
@@ -430,7 +435,8 @@ static void reconfigure(const struct plan_mount *m)
 	check(sys(newfstatat, init.root, "", &root, AT_EMPTY_PATH), "stat the root");
 	check(sys(newfstatat, fd, "", &here, AT_EMPTY_PATH), "stat '%s' in the root", path);
 	if (root.st_dev == here.st_dev)
-		fail_kind(ERROR_INVALID, 0, "'%s' is on the file system of the root, whose options stay as they are", path);
+		fail_kind(ERROR_INVALID, 0, "'%s' is on the file system of the root, whose options stay as they are",
+			  path);
 	fs = check(sys(fspick, fd, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH), "remount '%s'", path);
 	for (uint32_t i = 0; i < m->n_data; i++)
 		configure((int)fs, text(data[i]), m);
@@ -534,7 +540,8 @@ void do_mount(const struct plan_op *op)
 	st.st_mode = S_IFDIR;
 	if (m->from != PLAN_SOURCE_NEW)
 		check(sys(newfstatat, tree, "", &st, AT_EMPTY_PATH), "stat the source of '%s'", path);
-	target = make(path, S_ISDIR(st.st_mode) ? IN_ROOT_DIRECTORY : IN_ROOT_FILE, !(m->flags & PLAN_MOUNT_TARGET_NOFOLLOW));
+	target = make(path, S_ISDIR(st.st_mode) ? IN_ROOT_DIRECTORY : IN_ROOT_FILE,
+		      !(m->flags & PLAN_MOUNT_TARGET_NOFOLLOW));
 	if (!S_ISDIR(st.st_mode))
 		refuse_folder(target, path);
 	verify_proc(m, tree, target);
@@ -564,7 +571,8 @@ void do_attach(const struct plan_op *op)
 
 static int clone_of(int fd, unsigned flags, const char *what)
 {
-	return (int)check(sys(open_tree, fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags), "bind %s", what);
+	return (int)check(sys(open_tree, fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags),
+			  "bind %s", what);
 }
 
 /*
@@ -576,7 +584,8 @@ static int null_device(void)
 	struct stat st;
 
 	if (init.null < 0) {
-		init.null = (int)check(sys(openat, AT_FDCWD, "/dev/null", O_PATH | O_CLOEXEC | O_NOFOLLOW, 0), "open '/dev/null'");
+		init.null = (int)check(sys(openat, AT_FDCWD, "/dev/null", O_PATH | O_CLOEXEC | O_NOFOLLOW, 0),
+				       "open '/dev/null'");
 		check(sys(newfstatat, init.null, "", &st, AT_EMPTY_PATH), "stat '/dev/null'");
 		if (!S_ISCHR(st.st_mode) || st.st_rdev != 0x103)
 			fail_kind(ERROR_UNSUPPORTED, 0, "the host's '/dev/null' is not the null device");

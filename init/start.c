@@ -63,7 +63,8 @@ static void add_home(uint32_t uid)
 		check(sys(newfstatat, fd, "", &st, AT_EMPTY_PATH), "look at '/etc/passwd' in the root");
 	if (fd >= 0 && S_ISREG(st.st_mode))
 		while (size < (long)sizeof(buffer) - 1 &&
-		       (n = check(sys(read, fd, buffer + size, sizeof(buffer) - 1 - (size_t)size), "read '/etc/passwd' in the root")) > 0)
+		       (n = check(sys(read, fd, buffer + size, sizeof(buffer) - 1 - (size_t)size),
+				  "read '/etc/passwd' in the root")) > 0)
 			size += n;
 	shut((int)fd);
 	for (const char *line = buffer, *stop = buffer + size; line < stop;) {
@@ -147,7 +148,8 @@ void do_find_program(const struct plan_op *op)
 	}
 	if (worst)
 		fail(-worst, "exec '%s'", name);
-	fail_kind(ERROR_NOT_FOUND, 0, "exec '%s': executable file not found in $PATH%s", name, dirs ? "" : " (PATH is not set)");
+	fail_kind(ERROR_NOT_FOUND, 0, "exec '%s': executable file not found in $PATH%s", name,
+		  dirs ? "" : " (PATH is not set)");
 }
 
 /* Why the kernel said ENOENT of a file that exists: the interpreter it names is missing. */
@@ -216,7 +218,8 @@ static void wait_for_start(int listener)
 		if (polls[1].revents && sys(read, signals, &signal, sizeof(signal)) == sizeof(signal)) {
 			int s = (int)signal.ssi_signo;
 
-			if (s != SIGCHLD && s != SIGURG && s != SIGWINCH && s != SIGCONT && s != SIGTSTP && s != SIGTTIN && s != SIGTTOU)
+			if (s != SIGCHLD && s != SIGURG && s != SIGWINCH && s != SIGCONT && s != SIGTSTP &&
+			    s != SIGTTIN && s != SIGTTOU)
 				quit(128 + s);
 		}
 		if (!polls[0].revents)
@@ -224,7 +227,8 @@ static void wait_for_start(int listener)
 		init.socket = (int)sys(accept4, listener, NULL, NULL, SOCK_CLOEXEC);
 		if (init.socket < 0)
 			continue;
-		if (sys(recvfrom, init.socket, &type, sizeof(type), 0, NULL, NULL) == sizeof(type) && type == MESSAGE_GO)
+		if (sys(recvfrom, init.socket, &type, sizeof(type), 0, NULL, NULL) == sizeof(type) &&
+		    type == MESSAGE_GO)
 			break;
 		init.socket = shut(init.socket);
 	}

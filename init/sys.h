@@ -36,10 +36,7 @@ static inline long sys_call(long n, long a, long b, long c, long d, long e, long
 	register long x4 __asm__("x4") = e;
 	register long x5 __asm__("x5") = f;
 
-	__asm__ volatile("svc #0"
-			 : "+r"(x0)
-			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
-			 : "memory", "cc");
+	__asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory", "cc");
 	return x0;
 }
 
@@ -55,7 +52,6 @@ static inline long sys_call(long n, long a, long b, long c, long d, long e, long
 #define SYS_3(n, a, b, c) sys_call(__NR_##n, (long)(a), (long)(b), (long)(c), 0, 0, 0)
 #define SYS_4(n, a, b, c, d) sys_call(__NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
 #define SYS_5(n, a, b, c, d, e) sys_call(__NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
-#define SYS_6(n, a, b, c, d, e, f)                                                                                     \
-	sys_call(__NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+#define SYS_6(n, a, b, c, d, e, f) sys_call(__NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 #endif

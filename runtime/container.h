@@ -43,14 +43,14 @@ const char *container_status_name(enum container_status status); /* "creating", 
 struct container_state {
 	const char *id, *bundle, *rootfs;
 	enum container_status status;
-	pid_t pid;		 /* 0 when stopped */
-	const char *created;	 /* RFC 3339 with nanoseconds, UTC */
-	uid_t owner_uid;	 /* of the state folder */
+	pid_t pid;	     /* 0 when stopped */
+	const char *created; /* RFC 3339 with nanoseconds, UTC */
+	uid_t owner_uid;     /* of the state folder */
 	struct spec_pair *annotations;
 	size_t n_annotations;
 	struct cgroup cgroup;
 	const char *updates; /* container_state() only: what updates asked for, as JSON; NULL: nothing */
-	int exit; /* exit status of a stopped one where it is known (run --keep), else -1 */
+	int exit;	     /* exit status of a stopped one where it is known (run --keep), else -1 */
 };
 
 struct container_create {
@@ -87,7 +87,8 @@ int container_end(const struct runtime *runtime, const char *id, struct cgroup_e
 /* Calls each for every container, by name; one whose record can't be read is given with broken set instead of a
    state.  A missing root folder is an empty list. */
 int container_each(const struct runtime *runtime, struct arena *arena,
-		   void (*each)(const struct container_state *state, const char *id, const struct error *broken, void *data),
+		   void (*each)(const struct container_state *state, const char *id, const struct error *broken,
+				void *data),
 		   void *data, struct error *e) must_check;
 
 struct container_exec {
@@ -95,10 +96,10 @@ struct container_exec {
 	const char *process_file; /* -p; NULL: the container's process with the following laid over it */
 	const char **args;	  /* NULL: those of process_file */
 	size_t n_args;
-	const char *cwd;	/* NULL: the container's */
-	const char **env;	/* added */
+	const char *cwd;  /* NULL: the container's */
+	const char **env; /* added */
 	size_t n_env;
-	const char *user;	/* "uid[:gid]", NULL: the container's */
+	const char *user; /* "uid[:gid]", NULL: the container's */
 	uint32_t *additional_gids;
 	size_t n_additional_gids;
 	const char **capabilities; /* added */
@@ -115,7 +116,8 @@ int container_exec(const struct runtime *runtime, const struct container_exec *r
 		   struct error *e) must_check;
 
 /* Every pid of the container, malloc'd. */
-int container_pids(const struct runtime *runtime, const char *id, pid_t **ret_pids, size_t *ret_n, struct error *e) must_check;
+int container_pids(const struct runtime *runtime, const char *id, pid_t **ret_pids, size_t *ret_n,
+		   struct error *e) must_check;
 /* What a container uses; what: CGROUP_STATS_...  One that has stopped is ERROR_STATE. */
 int container_stats(const struct runtime *runtime, const char *id, unsigned what, struct arena *arena,
 		    struct cgroup_stats *ret, struct error *e) must_check;

@@ -167,15 +167,15 @@ static int plan_cgroup(struct creation *c, struct error *e)
 	if (r)
 		return r;
 	c->cgroup_request = (struct cgroup_request){
-		.id = c->request->id,
-		.cgroups_path = c->spec.linux_.cgroups_path,
-		.driver = c->runtime->cgroup_driver,
-		.resources = c->spec.linux_.resources,
-		.rootless = c->runtime->rootless,
-		.delegate = writes && uid >= 0,
-		.delegate_uid = (uid_t)uid,
-		/* On v1 programs look for every controller before they believe any (Java), so engines' containers get all. */
-		.all_hierarchies = writes || (cgroup_mount(&c->spec) && c->spec.linux_.cgroups_path),
+	    .id = c->request->id,
+	    .cgroups_path = c->spec.linux_.cgroups_path,
+	    .driver = c->runtime->cgroup_driver,
+	    .resources = c->spec.linux_.resources,
+	    .rootless = c->runtime->rootless,
+	    .delegate = writes && uid >= 0,
+	    .delegate_uid = (uid_t)uid,
+	    /* On v1 programs look for every controller before they believe any (Java), so engines' containers get all. */
+	    .all_hierarchies = writes || (cgroup_mount(&c->spec) && c->spec.linux_.cgroups_path),
 	};
 	r = cgroup_plan(c->host, &c->cgroup_request, &c->arena, &c->cgroup, e);
 	if (!r)
@@ -209,9 +209,11 @@ static int check_terminal(const struct creation *c, struct error *e)
 	bool detached = !c->run || c->request->detach;
 
 	if (detached && terminal && !c->request->console_socket)
-		return error_refuse(e, ERROR_INVALID, "cannot allocate tty if holm will detach without setting console socket");
+		return error_refuse(e, ERROR_INVALID,
+				    "cannot allocate tty if holm will detach without setting console socket");
 	if ((!detached || !terminal) && c->request->console_socket)
-		return error_refuse(e, ERROR_INVALID, "cannot use console socket if holm will not detach or allocate tty");
+		return error_refuse(e, ERROR_INVALID,
+				    "cannot use console socket if holm will not detach or allocate tty");
 	return 0;
 }
 
@@ -237,7 +239,8 @@ static const char *const *read_symlinks(struct creation *c)
 	for (size_t i = 0; i < c->spec.n_mounts; i++) {
 		const struct spec_mount *m = &c->spec.mounts[i];
 		char target[4096];
-		ssize_t n = m->copy_symlink && m->source ? readlinkat(c->bundle_fd, m->source, target, sizeof(target) - 1) : -1;
+		ssize_t n =
+		    m->copy_symlink && m->source ? readlinkat(c->bundle_fd, m->source, target, sizeof(target) - 1) : -1;
 
 		if (n < 0)
 			continue;
@@ -253,22 +256,22 @@ static int compile(struct creation *c, struct error *e)
 {
 	struct winsize size = {0};
 	struct plan_input input = {
-		.id = c->request->id,
-		.bundle = c->bundle,
-		.spec = &c->spec,
-		.capabilities = &c->capabilities,
-		.seccomp = c->spec.linux_.seccomp ? &c->seccomp : NULL,
-		.cgroup_host = c->host,
-		.cgroup = &c->cgroup.cgroup,
-		.enters_cgroups = enters_itself(&c->cgroup),
-		.privileged = !c->runtime->rootless,
-		.no_pivot = c->request->no_pivot,
-		.no_new_keyring = c->request->no_new_keyring,
-		.wait_for_start = !c->run,
-		.preserve = c->inherited,
-		.listen_fds = c->listen_fds,
-		.limits = c->limits,
-		.symlinks = read_symlinks(c),
+	    .id = c->request->id,
+	    .bundle = c->bundle,
+	    .spec = &c->spec,
+	    .capabilities = &c->capabilities,
+	    .seccomp = c->spec.linux_.seccomp ? &c->seccomp : NULL,
+	    .cgroup_host = c->host,
+	    .cgroup = &c->cgroup.cgroup,
+	    .enters_cgroups = enters_itself(&c->cgroup),
+	    .privileged = !c->runtime->rootless,
+	    .no_pivot = c->request->no_pivot,
+	    .no_new_keyring = c->request->no_new_keyring,
+	    .wait_for_start = !c->run,
+	    .preserve = c->inherited,
+	    .listen_fds = c->listen_fds,
+	    .limits = c->limits,
+	    .symlinks = read_symlinks(c),
 	};
 
 	if (joins_networks(c)) {
@@ -278,7 +281,8 @@ static int compile(struct creation *c, struct error *e)
 		input.resolv = arena_strdup(&c->arena, net_resolv_path(NULL, path));
 	}
 	if (c->notify)
-		input.notify_folder = arena_format(&c->arena, "%s/%s/%s", c->runtime->root, c->request->id, NOTIFY_DIRECTORY);
+		input.notify_folder =
+		    arena_format(&c->arena, "%s/%s/%s", c->runtime->root, c->request->id, NOTIFY_DIRECTORY);
 	if (c->run && !c->request->detach && c->spec.process && c->spec.process->terminal) {
 		if (attach_window_size(&size)) {
 			input.rows = size.ws_row;
@@ -294,10 +298,12 @@ static int plan_networks(struct creation *c, struct error *e)
 	const struct spec_namespace *n = &c->spec.linux_.namespaces[SPEC_NS_NETWORK];
 
 	if (!n->present || n->path)
-		return error_refuse(e, ERROR_INVALID, "holm.networks: needs a network namespace of its own in linux.namespaces");
+		return error_refuse(e, ERROR_INVALID,
+				    "holm.networks: needs a network namespace of its own in linux.namespaces");
 	if (c->runtime->rootless)
 		return error_refuse(e, ERROR_PERMISSION, "holm.networks: joining networks needs root");
-	return net_interfaces_of(c->spec.holm->networks, c->spec.holm->n_networks, &c->interfaces, &c->ports, &c->n_ports, e);
+	return net_interfaces_of(c->spec.holm->networks, c->spec.holm->n_networks, &c->interfaces, &c->ports,
+				 &c->n_ports, e);
 }
 
 /* Everything that looks but does not touch.  explain stops here. */
@@ -307,7 +313,8 @@ static int prepare(struct creation *c, bool make_root, struct error *e)
 
 	if (!str_is_id(c->request->id))
 		return error_refuse(e, ERROR_USAGE,
-				    "invalid container id '%s' (letters, digits, '_', '+', '-' and '.', at most 255)", c->request->id);
+				    "invalid container id '%s' (letters, digits, '_', '+', '-' and '.', at most 255)",
+				    c->request->id);
 	/* Before we open anything ourselves, which would look like the caller's. */
 	r = socket_inherited(c->request->preserve_fds, &c->listen_fds, &c->inherited, e);
 	if (!r)
@@ -354,9 +361,9 @@ static const char *now_text(struct arena *arena)
 }
 
 static const uint64_t namespace_flags[_SPEC_NS_N] = {
-	[SPEC_NS_USER] = CLONE_NEWUSER,	  [SPEC_NS_PID] = CLONE_NEWPID, [SPEC_NS_TIME] = CLONE_NEWTIME,
-	[SPEC_NS_NETWORK] = CLONE_NEWNET, [SPEC_NS_IPC] = CLONE_NEWIPC, [SPEC_NS_UTS] = CLONE_NEWUTS,
-	[SPEC_NS_CGROUP] = CLONE_NEWCGROUP, [SPEC_NS_MOUNT] = CLONE_NEWNS,
+    [SPEC_NS_USER] = CLONE_NEWUSER,	[SPEC_NS_PID] = CLONE_NEWPID,  [SPEC_NS_TIME] = CLONE_NEWTIME,
+    [SPEC_NS_NETWORK] = CLONE_NEWNET,	[SPEC_NS_IPC] = CLONE_NEWIPC,  [SPEC_NS_UTS] = CLONE_NEWUTS,
+    [SPEC_NS_CGROUP] = CLONE_NEWCGROUP, [SPEC_NS_MOUNT] = CLONE_NEWNS,
 };
 
 static bool has_hooks(const struct spec *spec)
@@ -387,23 +394,23 @@ static int make_record(struct creation *c, struct error *e)
 	process = s->process ? spec_encode_process(s->process, 0) : NULL;
 	hooks = has_hooks(s) ? spec_encode_hooks(&s->hooks, 0) : NULL;
 	c->record = (struct record){
-		.id = c->request->id,
-		.bundle = c->bundle,
-		.rootfs = *s->root_path == '/' ? s->root_path : arena_format(&c->arena, "%s/%s", c->bundle, s->root_path),
-		.created = now_text(&c->arena),
-		.cgroup = c->cgroup.cgroup,
-		.user_namespace = s->linux_.namespaces[SPEC_NS_USER].present,
-		.rootless = c->runtime->rootless,
-		.has_process = s->process != NULL,
-		.personality = s->linux_.personality,
-		.process = process,
-		.hooks = hooks,
-		.annotations = s->annotations,
-		.n_annotations = s->n_annotations,
-		.no_new_keyring = c->request->no_new_keyring,
-		.new_pid_namespace = s->linux_.namespaces[SPEC_NS_PID].present && !s->linux_.namespaces[SPEC_NS_PID].path,
-		.rdt = c->record.rdt,
-		.networks = joins_networks(c),
+	    .id = c->request->id,
+	    .bundle = c->bundle,
+	    .rootfs = *s->root_path == '/' ? s->root_path : arena_format(&c->arena, "%s/%s", c->bundle, s->root_path),
+	    .created = now_text(&c->arena),
+	    .cgroup = c->cgroup.cgroup,
+	    .user_namespace = s->linux_.namespaces[SPEC_NS_USER].present,
+	    .rootless = c->runtime->rootless,
+	    .has_process = s->process != NULL,
+	    .personality = s->linux_.personality,
+	    .process = process,
+	    .hooks = hooks,
+	    .annotations = s->annotations,
+	    .n_annotations = s->n_annotations,
+	    .no_new_keyring = c->request->no_new_keyring,
+	    .new_pid_namespace = s->linux_.namespaces[SPEC_NS_PID].present && !s->linux_.namespaces[SPEC_NS_PID].path,
+	    .rdt = c->record.rdt,
+	    .networks = joins_networks(c),
 	};
 	for (int type = 0; type < _SPEC_NS_N; type++)
 		if (s->linux_.namespaces[type].present)
@@ -503,14 +510,14 @@ static int on_network(void *data, int netns_fd, struct error *e)
 	struct creation *c = data;
 	const struct spec_linux *l = &c->spec.linux_;
 	struct net_join join = {
-		.id = c->request->id,
-		.instance = arena_format(&c->arena, "%s/%s", c->runtime->root, c->request->id),
-		.hostname = c->spec.hostname,
-		.netns_fd = netns_fd,
-		.interfaces = c->interfaces,
-		.n = c->spec.holm ? c->spec.holm->n_networks : 0,
-		.ports = c->ports,
-		.n_ports = c->n_ports,
+	    .id = c->request->id,
+	    .instance = arena_format(&c->arena, "%s/%s", c->runtime->root, c->request->id),
+	    .hostname = c->spec.hostname,
+	    .netns_fd = netns_fd,
+	    .interfaces = c->interfaces,
+	    .n = c->spec.holm ? c->spec.holm->n_networks : 0,
+	    .ports = c->ports,
+	    .n_ports = c->n_ports,
 	};
 	int r = l->n_net_devices ? net_move_devices(l->net_devices, l->n_net_devices, netns_fd, e) : 0;
 
@@ -593,8 +600,10 @@ static void explain_limit(struct creation *c, struct error *e)
 		return;
 	cgroup_end_read(&c->cgroup.cgroup, &end);
 	if (end.oom_kills && end.oom_own_limit)
-		error_context(e, "linux.resources.memory.limit: %lld bytes are too few to start in (%llu were in use when the kernel refused "
-				 "more)",
+		error_context(e,
+			      "linux.resources.memory.limit: %lld bytes are too few to start in (%llu were in use when "
+			      "the kernel refused "
+			      "more)",
 			      (long long)resources->memory.limit.value, (unsigned long long)end.memory_peak);
 }
 
@@ -603,19 +612,19 @@ static int make_init(struct creation *c, struct error *e)
 	int r = 0;
 
 	c->launch = (struct launch){
-		.plan = &c->plan,
-		.entry = &c->entry,
-		.on_network = on_network,
-		.on_networked = on_networked,
-		.join_pidfd = -1,
-		.start_socket = -1,
-		.on_pid = on_pid,
-		.on_mounted = on_mounted,
-		.on_listener = on_listener,
-		.data = c,
-		.socket = -1,
-		.pidfd = -1,
-		.console = -1,
+	    .plan = &c->plan,
+	    .entry = &c->entry,
+	    .on_network = on_network,
+	    .on_networked = on_networked,
+	    .join_pidfd = -1,
+	    .start_socket = -1,
+	    .on_pid = on_pid,
+	    .on_mounted = on_mounted,
+	    .on_listener = on_listener,
+	    .data = c,
+	    .socket = -1,
+	    .pidfd = -1,
+	    .console = -1,
 	};
 	if (!c->run) {
 		r = socket_bind(c->folder, RECORD_START, SOCK_SEQPACKET, 0600, &c->start_socket, e);
@@ -663,10 +672,10 @@ static const struct step {
 	int (*apply)(struct creation *, struct error *);
 	void (*undo)(struct creation *);
 } steps[] = {
-	{"record", make_record, unmake_record},
-	{"cgroup", make_cgroup, unmake_cgroup},
-	{"init", make_init, unmake_init},
-	{"announce", announce, unannounce},
+    {"record", make_record, unmake_record},
+    {"cgroup", make_cgroup, unmake_cgroup},
+    {"init", make_init, unmake_init},
+    {"announce", announce, unannounce},
 };
 
 static void run_poststop(struct creation *c)
@@ -704,18 +713,18 @@ static int apply(struct creation *c, struct error *e)
 static struct creation creation_init(const struct runtime *runtime, const struct container_create *request, bool run)
 {
 	return (struct creation){
-		.runtime = runtime,
-		.request = request,
-		.run = run,
-		.entry = CGROUP_ENTRY_INIT,
-		.launch = {.join_pidfd = -1, .socket = -1, .pidfd = -1, .console = -1, .start_socket = -1},
-		.bundle_fd = -1,
-		.root_fd = -1,
-		.folder = -1,
-		.lock = -1,
-		.signals = -1,
-		.start_socket = -1,
-		.network = NET_CALL_INIT,
+	    .runtime = runtime,
+	    .request = request,
+	    .run = run,
+	    .entry = CGROUP_ENTRY_INIT,
+	    .launch = {.join_pidfd = -1, .socket = -1, .pidfd = -1, .console = -1, .start_socket = -1},
+	    .bundle_fd = -1,
+	    .root_fd = -1,
+	    .folder = -1,
+	    .lock = -1,
+	    .signals = -1,
+	    .start_socket = -1,
+	    .network = NET_CALL_INIT,
 	};
 }
 
@@ -776,7 +785,8 @@ static int finish_start(struct creation *c, struct error *e)
 	else /* it is there: whatever comes now, others may enter it and end it */
 		record_unlock(c->lock);
 	if (!r && c->spec.hooks.kinds[SPEC_HOOK_POSTSTART].n)
-		r = hooks_run(&c->spec.hooks, SPEC_HOOK_POSTSTART, state_json(c, "running", c->launch.pid), c->bundle_fd, e);
+		r = hooks_run(&c->spec.hooks, SPEC_HOOK_POSTSTART, state_json(c, "running", c->launch.pid),
+			      c->bundle_fd, e);
 	if (!r && notify >= 0)
 		r = notify_wait(notify, notify_host(), c->launch.pidfd, c->launch.pid, e);
 	return r;
@@ -796,10 +806,10 @@ static void tell_end(struct creation *c)
 static int run_to_end(struct creation *c, int *ret_status, struct error *e)
 {
 	const struct attach attach = {
-		.pidfd = c->launch.pidfd,
-		.signals = c->signals,
-		.master = c->launch.console,
-		.reap = !c->request->no_subreaper,
+	    .pidfd = c->launch.pidfd,
+	    .signals = c->signals,
+	    .master = c->launch.console,
+	    .reap = !c->request->no_subreaper,
 	};
 	int r;
 
@@ -819,7 +829,8 @@ static int run_to_end(struct creation *c, int *ret_status, struct error *e)
 	return c->request->keep ? 0 : tear_down(c, e);
 }
 
-int container_run(const struct runtime *runtime, const struct container_create *request, int *ret_status, struct error *e)
+int container_run(const struct runtime *runtime, const struct container_create *request, int *ret_status,
+		  struct error *e)
 {
 	struct creation c = creation_init(runtime, request, true);
 	int r = prepare(&c, true, e);
@@ -893,7 +904,7 @@ int container_explain(const struct runtime *runtime, const struct container_crea
 			list[n++] = (struct container_operation){"host", describe_step(&c.cgroup.steps[i], arena),
 								 arena_strdup(arena, c.cgroup.steps[i].cause)};
 		list[n++] = (struct container_operation){
-			"host", c.plan.clone_flags ? "clone init into a new pid namespace" : "clone init", NULL};
+		    "host", c.plan.clone_flags ? "clone init into a new pid namespace" : "clone init", NULL};
 		for (size_t i = 0; i < c.plan.n_trees; i++)
 			list[n++] = (struct container_operation){"host", describe_tree(&c.plan.trees[i], arena),
 								 arena_strdup(arena, c.plan.trees[i].cause)};

@@ -11,51 +11,60 @@
 #include "init/message.h"
 #include "runtime/plan.h"
 
-static const struct {
+struct flag_name {
 	uint64_t flag;
 	const char *name;
-} namespaces[] = {
-	{CLONE_NEWUSER, "user"}, {CLONE_NEWPID, "pid"},	 {CLONE_NEWNET, "network"},   {CLONE_NEWIPC, "ipc"},
-	{CLONE_NEWUTS, "uts"},	 {CLONE_NEWNS, "mount"}, {CLONE_NEWCGROUP, "cgroup"}, {CLONE_NEWTIME, "time"},
-}, attributes[] = {
-	{MOUNT_ATTR_RDONLY, "ro"},     {MOUNT_ATTR_NOSUID, "nosuid"},	{MOUNT_ATTR_NODEV, "nodev"},
-	{MOUNT_ATTR_NOEXEC, "noexec"}, {MOUNT_ATTR_NOATIME, "noatime"}, {MOUNT_ATTR_STRICTATIME, "strictatime"},
-	{MOUNT_ATTR_NODIRATIME, "nodiratime"}, {MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow"},
+};
+
+static const struct flag_name namespaces[] = {
+    {CLONE_NEWUSER, "user"}, {CLONE_NEWPID, "pid"},  {CLONE_NEWNET, "network"},	  {CLONE_NEWIPC, "ipc"},
+    {CLONE_NEWUTS, "uts"},   {CLONE_NEWNS, "mount"}, {CLONE_NEWCGROUP, "cgroup"}, {CLONE_NEWTIME, "time"},
+};
+
+static const struct flag_name attributes[] = {
+    {MOUNT_ATTR_RDONLY, "ro"},
+    {MOUNT_ATTR_NOSUID, "nosuid"},
+    {MOUNT_ATTR_NODEV, "nodev"},
+    {MOUNT_ATTR_NOEXEC, "noexec"},
+    {MOUNT_ATTR_NOATIME, "noatime"},
+    {MOUNT_ATTR_STRICTATIME, "strictatime"},
+    {MOUNT_ATTR_NODIRATIME, "nodiratime"},
+    {MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow"},
 };
 
 /* Kinds that are said in one sentence with their strings; the rest have a case below. */
 static const char *const sentences[_PLAN_KIND_N] = {
-	[PLAN_BECOME_ROOT] = "become root of the user namespace",
-	[PLAN_CGROUPS] = "enter the cgroup",
-	[PLAN_FORK] = "go on in a child, inside the namespaces",
-	[PLAN_SESSION] = "start a session (setsid)",
-	[PLAN_KEYRING] = "make the session keyring '%s'",
-	[PLAN_CHECK_MAPS] = "compare the user namespace's mappings with those given",
-	[PLAN_OPEN_CLOCKS] = "open the file of the clock offsets",
-	[PLAN_TIME_OFFSETS] = "set the clock offsets: %s",
-	[PLAN_ATTACH] = "attach the filled '%s'",
-	[PLAN_MKDIR] = "make the folder '%s'",
-	[PLAN_SYMLINK] = "make the symlink '%s' -> '%s'",
-	[PLAN_CONSOLE] = "make a terminal: standard streams and /dev/console",
-	[PLAN_MASK] = "mask '%s'",
-	[PLAN_READONLY_PATH] = "make '%s' read-only",
-	[PLAN_PROC] = "open a procfs of our own",
-	[PLAN_PIVOT] = "make it the root (pivot_root), drop the host's",
-	[PLAN_MOVE_ROOT] = "make it the root (move and chroot)",
-	[PLAN_CHROOT] = "chroot to '%s'",
-	[PLAN_ENTER_ROOT] = "take / of the container as the root",
-	[PLAN_SYSCTL] = "sysctl '%s' = '%s'",
-	[PLAN_HOSTNAME] = "set the host name '%s'",
-	[PLAN_DOMAINNAME] = "set the domain name '%s'",
-	[PLAN_LOOPBACK] = "bring up lo",
-	[PLAN_OOM_SCORE] = "set oom_score_adj to %s",
-	[PLAN_SCHEDULER] = "set the scheduler",
-	[PLAN_AFFINITY] = "set the CPU affinity",
-	[PLAN_MEMORY_POLICY] = "set the memory policy",
-	[PLAN_LABEL] = "write the label to '%s': '%s'",
-	[PLAN_NO_NEW_PRIVILEGES] = "set no_new_privs",
-	[PLAN_FIND_PROGRAM] = "find the program in PATH",
-	[PLAN_CAPABILITIES] = "set the capabilities",
+    [PLAN_BECOME_ROOT] = "become root of the user namespace",
+    [PLAN_CGROUPS] = "enter the cgroup",
+    [PLAN_FORK] = "go on in a child, inside the namespaces",
+    [PLAN_SESSION] = "start a session (setsid)",
+    [PLAN_KEYRING] = "make the session keyring '%s'",
+    [PLAN_CHECK_MAPS] = "compare the user namespace's mappings with those given",
+    [PLAN_OPEN_CLOCKS] = "open the file of the clock offsets",
+    [PLAN_TIME_OFFSETS] = "set the clock offsets: %s",
+    [PLAN_ATTACH] = "attach the filled '%s'",
+    [PLAN_MKDIR] = "make the folder '%s'",
+    [PLAN_SYMLINK] = "make the symlink '%s' -> '%s'",
+    [PLAN_CONSOLE] = "make a terminal: standard streams and /dev/console",
+    [PLAN_MASK] = "mask '%s'",
+    [PLAN_READONLY_PATH] = "make '%s' read-only",
+    [PLAN_PROC] = "open a procfs of our own",
+    [PLAN_PIVOT] = "make it the root (pivot_root), drop the host's",
+    [PLAN_MOVE_ROOT] = "make it the root (move and chroot)",
+    [PLAN_CHROOT] = "chroot to '%s'",
+    [PLAN_ENTER_ROOT] = "take / of the container as the root",
+    [PLAN_SYSCTL] = "sysctl '%s' = '%s'",
+    [PLAN_HOSTNAME] = "set the host name '%s'",
+    [PLAN_DOMAINNAME] = "set the domain name '%s'",
+    [PLAN_LOOPBACK] = "bring up lo",
+    [PLAN_OOM_SCORE] = "set oom_score_adj to %s",
+    [PLAN_SCHEDULER] = "set the scheduler",
+    [PLAN_AFFINITY] = "set the CPU affinity",
+    [PLAN_MEMORY_POLICY] = "set the memory policy",
+    [PLAN_LABEL] = "write the label to '%s': '%s'",
+    [PLAN_NO_NEW_PRIVILEGES] = "set no_new_privs",
+    [PLAN_FIND_PROGRAM] = "find the program in PATH",
+    [PLAN_CAPABILITIES] = "set the capabilities",
 };
 
 static const char *list_flags(uint64_t flags, bool is_namespace, struct arena *arena)
@@ -65,7 +74,8 @@ static const char *list_flags(uint64_t flags, bool is_namespace, struct arena *a
 
 	for (size_t i = 0; i < n; i++)
 		if (flags & (is_namespace ? namespaces[i].flag : attributes[i].flag))
-			str_addf(&text, "%s%s", text.size ? "," : "", is_namespace ? namespaces[i].name : attributes[i].name);
+			str_addf(&text, "%s%s", text.size ? "," : "",
+				 is_namespace ? namespaces[i].name : attributes[i].name);
 	return arena_strdup(arena, str_peek(&text));
 }
 
@@ -87,11 +97,12 @@ static const char *describe_mount(const struct block *b, const struct plan_mount
 	if (m->flags & PLAN_MOUNT_REMOUNT)
 		return arena_format(arena, "remount '%s' (%s)", string_at(b, m->target), str_peek(&options));
 	return arena_format(arena, "mount %s%s%s on '%s'%s%s%s%s", m->from == PLAN_SOURCE_NEW ? "a new " : "'",
-			    string_at(b, m->from == PLAN_SOURCE_NEW ? m->type : m->source), m->from == PLAN_SOURCE_NEW ? "" : "'",
-			    string_at(b, m->target), options.size ? " (" : "", str_peek(&options), options.size ? ")" : "",
-			    m->flags & PLAN_MOUNT_COPY_UP ? ", with the image's content" :
-			    m->flags & PLAN_MOUNT_HOLD	  ? ", once it is filled" :
-							    "");
+			    string_at(b, m->from == PLAN_SOURCE_NEW ? m->type : m->source),
+			    m->from == PLAN_SOURCE_NEW ? "" : "'", string_at(b, m->target), options.size ? " (" : "",
+			    str_peek(&options), options.size ? ")" : "",
+			    m->flags & PLAN_MOUNT_COPY_UP ? ", with the image's content"
+			    : m->flags & PLAN_MOUNT_HOLD  ? ", once it is filled"
+							  : "");
 }
 
 const char *plan_describe(const struct block *b, const struct plan_op *op, struct arena *arena)
@@ -113,7 +124,8 @@ const char *plan_describe(const struct block *b, const struct plan_op *op, struc
 	case PLAN_MOUNT:
 		return describe_mount(b, &op->mount, arena);
 	case PLAN_DEVICE:
-		return arena_format(arena, "%s '%s' (%s %u:%u, mode %03o)", op->device.from == PLAN_SOURCE_NEW ? "make" : "bind the host's",
+		return arena_format(arena, "%s '%s' (%s %u:%u, mode %03o)",
+				    op->device.from == PLAN_SOURCE_NEW ? "make" : "bind the host's",
 				    string_at(b, op->device.path),
 				    op->device.type == S_IFBLK	 ? "block device"
 				    : op->device.type == S_IFIFO ? "fifo"
@@ -125,18 +137,18 @@ const char *plan_describe(const struct block *b, const struct plan_op *op, struc
 		return arena_format(arena, "set the root's attributes: %s%s", list_flags(op->number, false, arena),
 				    op->number2 ? " and propagation" : "");
 	case PLAN_RLIMIT:
-		return arena_format(arena, "limit resource %u to %llu:%llu", op->rlimit.resource, (unsigned long long)op->rlimit.soft,
-				    (unsigned long long)op->rlimit.hard);
+		return arena_format(arena, "limit resource %u to %llu:%llu", op->rlimit.resource,
+				    (unsigned long long)op->rlimit.soft, (unsigned long long)op->rlimit.hard);
 	case PLAN_IO_PRIORITY:
-		return arena_format(arena, "set the I/O priority to class %llu, level %llu", (unsigned long long)op->number >> 13,
-				    (unsigned long long)op->number & 0x1fff);
+		return arena_format(arena, "set the I/O priority to class %llu, level %llu",
+				    (unsigned long long)op->number >> 13, (unsigned long long)op->number & 0x1fff);
 	case PLAN_PERSONALITY:
 		return arena_format(arena, "set the personality %#llx", (unsigned long long)op->number);
 	case PLAN_UMASK:
 		return arena_format(arena, "set the umask %03llo", (unsigned long long)op->number);
 	case PLAN_USER:
-		return arena_format(arena, "become user %u, group %u, with %u more groups, in '%s'", op->user.uid, op->user.gid,
-				    op->user.n_groups, string_at(b, op->user.cwd));
+		return arena_format(arena, "become user %u, group %u, with %u more groups, in '%s'", op->user.uid,
+				    op->user.gid, op->user.n_groups, string_at(b, op->user.cwd));
 	case PLAN_START:
 		return op->number ? "say that all is ready and wait for `holm start`" : "say that all is ready";
 	case PLAN_SECCOMP:

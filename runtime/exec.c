@@ -57,8 +57,9 @@ static int check_status(const struct execution *x, struct error *e)
 		return error_refuse(e, ERROR_STATE, "container '%s': container not running", id);
 	case CONTAINER_PAUSED:
 		if (!x->request->ignore_paused)
-			return error_refuse(e, ERROR_STATE,
-					    "container '%s': cannot exec in a paused container (use --ignore-paused to override)", id);
+			return error_refuse(
+			    e, ERROR_STATE,
+			    "container '%s': cannot exec in a paused container (use --ignore-paused to override)", id);
 		return 0;
 	default:
 		return 0;
@@ -73,7 +74,8 @@ static int load_process(struct execution *x, struct error *e)
 	int r = 0;
 
 	if (record->process && !x->request->process_file)
-		r = spec_parse_process(record->process, strlen(record->process), "record.json", &x->handle.arena, &own, e);
+		r = spec_parse_process(record->process, strlen(record->process), "record.json", &x->handle.arena, &own,
+				       e);
 	if (!r)
 		r = process_resolve(own, x->request, &x->handle.arena, &x->process, e);
 	if (r)
@@ -91,9 +93,11 @@ static int load_process(struct execution *x, struct error *e)
 static int check_terminal(const struct execution *x, struct error *e)
 {
 	if (x->request->detach && x->process->terminal && !x->request->console_socket)
-		return error_refuse(e, ERROR_INVALID, "cannot allocate tty if holm will detach without setting console socket");
+		return error_refuse(e, ERROR_INVALID,
+				    "cannot allocate tty if holm will detach without setting console socket");
 	if ((!x->request->detach || !x->process->terminal) && x->request->console_socket)
-		return error_refuse(e, ERROR_INVALID, "cannot use console socket if holm will not detach or allocate tty");
+		return error_refuse(e, ERROR_INVALID,
+				    "cannot use console socket if holm will not detach or allocate tty");
 	return 0;
 }
 
@@ -102,16 +106,16 @@ static int compile(struct execution *x, struct error *e)
 	const struct record *record = &x->handle.record;
 	struct winsize size = {0};
 	struct plan_exec_input input = {
-		.process = x->process,
-		.capabilities = &x->capabilities,
-		.seccomp = x->has_seccomp ? &x->seccomp : NULL,
-		.namespaces = record->namespaces,
-		.rootfs = record->rootfs,
-		.user_namespace = record->user_namespace,
-		.enters_cgroups = x->entry.n_joins > 0,
-		.privileged = !x->runtime->rootless,
-		.personality = record->personality,
-		.preserve = x->inherited,
+	    .process = x->process,
+	    .capabilities = &x->capabilities,
+	    .seccomp = x->has_seccomp ? &x->seccomp : NULL,
+	    .namespaces = record->namespaces,
+	    .rootfs = record->rootfs,
+	    .user_namespace = record->user_namespace,
+	    .enters_cgroups = x->entry.n_joins > 0,
+	    .privileged = !x->runtime->rootless,
+	    .personality = record->personality,
+	    .preserve = x->inherited,
 	};
 
 	if (!x->request->detach && x->process->terminal) {
@@ -129,7 +133,9 @@ static int enter_cgroup(struct execution *x, struct error *e)
 	const struct container_exec *q = x->request;
 
 	if (!x->handle.record.cgroup.n_paths)
-		return q->n_cgroups ? error_refuse(e, ERROR_UNSUPPORTED, "container '%s' has no cgroup: --cgroup can't be used", q->id) : 0;
+		return q->n_cgroups ? error_refuse(e, ERROR_UNSUPPORTED,
+						   "container '%s' has no cgroup: --cgroup can't be used", q->id)
+				    : 0;
 	if (q->n_cgroups)
 		return cgroup_enter_subs(&x->handle.record.cgroup, q->cgroups, q->n_cgroups, &x->entry, e);
 	return cgroup_enter(&x->handle.record.cgroup, NULL, &x->entry, e);
@@ -146,15 +152,15 @@ static int start(struct execution *x, struct error *e)
 	int r;
 
 	x->launch = (struct launch){
-		.plan = &x->plan,
-		.entry = &x->entry,
-		.join_pidfd = x->handle.pidfd,
-		.start_socket = -1,
-		.on_listener = on_listener,
-		.data = x,
-		.socket = -1,
-		.pidfd = -1,
-		.console = -1,
+	    .plan = &x->plan,
+	    .entry = &x->entry,
+	    .join_pidfd = x->handle.pidfd,
+	    .start_socket = -1,
+	    .on_listener = on_listener,
+	    .data = x,
+	    .socket = -1,
+	    .pidfd = -1,
+	    .console = -1,
 	};
 	r = launch_begin(&x->launch, e);
 	if (!r)
@@ -206,15 +212,16 @@ static int execute(struct execution *x, int *ret_status, struct error *e)
 	return r;
 }
 
-int container_exec(const struct runtime *runtime, const struct container_exec *request, int *ret_status, struct error *e)
+int container_exec(const struct runtime *runtime, const struct container_exec *request, int *ret_status,
+		   struct error *e)
 {
 	struct execution x = {
-		.runtime = runtime,
-		.request = request,
-		.handle = HANDLE_INIT,
-		.entry = CGROUP_ENTRY_INIT,
-		.launch = {.join_pidfd = -1, .socket = -1, .pidfd = -1, .console = -1, .start_socket = -1},
-		.signals = -1,
+	    .runtime = runtime,
+	    .request = request,
+	    .handle = HANDLE_INIT,
+	    .entry = CGROUP_ENTRY_INIT,
+	    .launch = {.join_pidfd = -1, .socket = -1, .pidfd = -1, .console = -1, .start_socket = -1},
+	    .signals = -1,
 	};
 	int r = execute(&x, ret_status, e);
 

@@ -44,12 +44,15 @@ static int translate_death(struct launch *l, const char *during, struct error *e
 	siginfo_t info = {0};
 
 	if (l->pidfd < 0 || waitid(P_PIDFD, (id_t)l->pidfd, &info, WEXITED | WNOWAIT) < 0)
-		return error_refuse(e, ERROR_SYSTEM, "init ended without a word while the host side waited for %s", during);
+		return error_refuse(e, ERROR_SYSTEM, "init ended without a word while the host side waited for %s",
+				    during);
 	if (info.si_code == CLD_EXITED)
-		return error_refuse(e, ERROR_SYSTEM, "init exited with status %d while the host side waited for %s%s", info.si_status, during,
-				    str_equal(during, "execve(2)") ? " (a seccomp filter that forbids sendmsg hides why)" : "");
+		return error_refuse(
+		    e, ERROR_SYSTEM, "init exited with status %d while the host side waited for %s%s", info.si_status,
+		    during, str_equal(during, "execve(2)") ? " (a seccomp filter that forbids sendmsg hides why)" : "");
 	return error_refuse(e, info.si_status == SIGKILL ? ERROR_LIMIT : ERROR_SYSTEM,
-			    "init was killed by SIG%s while the host side waited for %s%s", sigabbrev_np(info.si_status), during,
+			    "init was killed by SIG%s while the host side waited for %s%s",
+			    sigabbrev_np(info.si_status), during,
 			    info.si_status == SIGKILL ? " (out of memory? see the memory limit)" : "");
 }
 
@@ -64,7 +67,8 @@ static int check_exec(struct launch *l, struct error *e)
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/comm", (int)l->pid);
-	if (file_read(AT_FDCWD, path, 64, &name, NULL) || !str_equal(name, INIT_NAME "\n") || poll(&end, 1, DEATH_MS) <= 0)
+	if (file_read(AT_FDCWD, path, 64, &name, NULL) || !str_equal(name, INIT_NAME "\n") ||
+	    poll(&end, 1, DEATH_MS) <= 0)
 		return 0;
 	return translate_death(l, "execve(2)", e);
 }
@@ -86,8 +90,8 @@ static int expect(struct launch *l, enum message_type wanted, struct message *re
 			return error_system(e, -r, "talk to init");
 		if (!size)
 			return wanted == MESSAGE_NONE ? check_exec(l, e) : translate_death(l, rules[wanted].name, e);
-		if (message.type < _MESSAGE_N && rules[message.type].from_init && size == MESSAGE_SIZE(rules[message.type]) &&
-		    n_fds >= rules[message.type].min_fds) {
+		if (message.type < _MESSAGE_N && rules[message.type].from_init &&
+		    size == MESSAGE_SIZE(rules[message.type]) && n_fds >= rules[message.type].min_fds) {
 			if (message.type == MESSAGE_ERROR) {
 				*e = message.error;
 				e->text[sizeof(e->text) - 1] = 0;
@@ -108,7 +112,8 @@ static int expect(struct launch *l, enum message_type wanted, struct message *re
 			}
 		}
 		fd_close(fd);
-		return error_bug(e, "expected %s from init, got message %u of %zu bytes", rules[wanted].name, message.type, size);
+		return error_bug(e, "expected %s from init, got message %u of %zu bytes", rules[wanted].name,
+				 message.type, size);
 	}
 }
 
@@ -143,7 +148,8 @@ static int send_namespaces(struct launch *l, size_t from, size_t to, struct erro
 		if (fd < 0)
 			return error_system(e, errno, "%s: open '%s'", n->cause, n->path);
 		if (ioctl(fd, NS_GET_NSTYPE) != (int)n->type)
-			return error_refuse(e, ERROR_INVALID, "%s: '%s' is not a namespace of that type", n->cause, n->path);
+			return error_refuse(e, ERROR_INVALID, "%s: '%s' is not a namespace of that type", n->cause,
+					    n->path);
 		r = hand_over(l, MESSAGE_NAMESPACE, &fd, 1, e);
 		if (r)
 			return r;
@@ -151,8 +157,8 @@ static int send_namespaces(struct launch *l, size_t from, size_t to, struct erro
 	return 0;
 }
 
-static int open_map(struct launch *l, const struct plan_tree *tree, struct idmap_cache *maps, int *ret_fd, bool *ret_own,
-		    struct error *e)
+static int open_map(struct launch *l, const struct plan_tree *tree, struct idmap_cache *maps, int *ret_fd,
+		    bool *ret_own, struct error *e)
 {
 	(void)l;
 	*ret_own = tree->map_namespace != NULL;
@@ -162,16 +168,17 @@ static int open_map(struct launch *l, const struct plan_tree *tree, struct idmap
 }
 
 /* Opens a mount source of the host as a detached tree. */
-static int open_source(struct launch *l, const struct plan_tree *tree, struct idmap_cache *maps, int *ret_fd, struct error *e)
+static int open_source(struct launch *l, const struct plan_tree *tree, struct idmap_cache *maps, int *ret_fd,
+		       struct error *e)
 {
 	auto_fd fd = syscall(SYS_open_tree, AT_FDCWD, tree->path,
 			     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (tree->recursive ? AT_RECURSIVE : 0) |
-				     (tree->nofollow ? AT_SYMLINK_NOFOLLOW : 0));
+				 (tree->nofollow ? AT_SYMLINK_NOFOLLOW : 0));
 	struct stat st;
 
 	if (fd < 0)
-		return error_system(e, errno, "%s: open the %s '%s'", tree->cause, tree->use == PLAN_TREE_ROOT ? "root" : "source",
-				    tree->path);
+		return error_system(e, errno, "%s: open the %s '%s'", tree->cause,
+				    tree->use == PLAN_TREE_ROOT ? "root" : "source", tree->path);
 	if (tree->use == PLAN_TREE_ROOT && (fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode)))
 		return error_system(e, ENOTDIR, "%s: '%s'", tree->cause, tree->path);
 	if (tree->map || tree->map_namespace) {
@@ -185,7 +192,8 @@ static int open_source(struct launch *l, const struct plan_tree *tree, struct id
 			return r;
 		}
 		attr.userns_fd = (uint64_t)map;
-		r = syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | (tree->map_recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr));
+		r = syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | (tree->map_recursive ? AT_RECURSIVE : 0), &attr,
+			    sizeof(attr));
 		if (r < 0)
 			r = error_system(e, errno, "%s: idmap '%s'%s", tree->cause, tree->path,
 					 errno == EINVAL ? " (its file system can't be idmapped on this kernel)" : "");

@@ -36,8 +36,9 @@ int limits_fit(struct spec_process *process, struct rlimit ret_own[RLIM_NLIMITS]
 			raise = can_raise();
 		if (raise)
 			continue;
-		log_warning("process.rlimits[%zu]: the hard limit can't be raised to %llu without CAP_SYS_RESOURCE: it stays at %llu", i,
-			    (unsigned long long)l->hard, (unsigned long long)max);
+		log_warning("process.rlimits[%zu]: the hard limit can't be raised to %llu without CAP_SYS_RESOURCE: it "
+			    "stays at %llu",
+			    i, (unsigned long long)l->hard, (unsigned long long)max);
 		l->hard = max;
 		if (l->soft > max)
 			l->soft = max;

@@ -28,8 +28,8 @@
 #include "spec/json.h"
 
 static const char *const status_names[_CONTAINER_STATUS_N] = {
-	[CONTAINER_CREATING] = "creating", [CONTAINER_CREATED] = "created", [CONTAINER_RUNNING] = "running",
-	[CONTAINER_PAUSED] = "paused",	   [CONTAINER_STOPPED] = "stopped",
+    [CONTAINER_CREATING] = "creating", [CONTAINER_CREATED] = "created", [CONTAINER_RUNNING] = "running",
+    [CONTAINER_PAUSED] = "paused",     [CONTAINER_STOPPED] = "stopped",
 };
 
 const char *container_status_name(enum container_status status)
@@ -111,19 +111,19 @@ static void fill_state(const struct handle *h, struct arena *arena, struct conta
 
 	fstat(h->folder, &st);
 	*ret = (struct container_state){
-		.id = arena_strdup(arena, r->id),
-		.bundle = arena_strdup(arena, r->bundle),
-		.rootfs = arena_strdup(arena, r->rootfs),
-		.status = h->status,
-		.pid = h->status == CONTAINER_STOPPED ? 0 : r->pid,
-		.created = arena_strdup(arena, r->created),
-		.owner_uid = st.st_uid,
-		.annotations = arena_array(arena, struct spec_pair, r->n_annotations),
-		.n_annotations = r->n_annotations,
-		.cgroup.paths = arena_array(arena, struct cgroup_path, r->cgroup.n_paths),
-		.cgroup.n_paths = r->cgroup.n_paths,
-		.cgroup.scope = arena_strdup(arena, r->cgroup.scope),
-		.exit = h->status == CONTAINER_STOPPED ? record_load_exit(h->folder) : -1,
+	    .id = arena_strdup(arena, r->id),
+	    .bundle = arena_strdup(arena, r->bundle),
+	    .rootfs = arena_strdup(arena, r->rootfs),
+	    .status = h->status,
+	    .pid = h->status == CONTAINER_STOPPED ? 0 : r->pid,
+	    .created = arena_strdup(arena, r->created),
+	    .owner_uid = st.st_uid,
+	    .annotations = arena_array(arena, struct spec_pair, r->n_annotations),
+	    .n_annotations = r->n_annotations,
+	    .cgroup.paths = arena_array(arena, struct cgroup_path, r->cgroup.n_paths),
+	    .cgroup.n_paths = r->cgroup.n_paths,
+	    .cgroup.scope = arena_strdup(arena, r->cgroup.scope),
+	    .exit = h->status == CONTAINER_STOPPED ? record_load_exit(h->folder) : -1,
 	};
 	for (size_t i = 0; i < r->n_annotations; i++)
 		ret->annotations[i] = (struct spec_pair){arena_strdup(arena, r->annotations[i].key),
@@ -133,7 +133,8 @@ static void fill_state(const struct handle *h, struct arena *arena, struct conta
 							    arena_strdup(arena, r->cgroup.paths[i].path)};
 }
 
-int container_state(const struct runtime *runtime, const char *id, struct arena *arena, struct container_state *ret, struct error *e)
+int container_state(const struct runtime *runtime, const char *id, struct arena *arena, struct container_state *ret,
+		    struct error *e)
 {
 	auto_handle h = HANDLE_INIT;
 	int r = handle_open(&h, runtime, id, e);
@@ -153,7 +154,8 @@ int container_end(const struct runtime *runtime, const char *id, struct cgroup_e
 	if (r)
 		return r;
 	if (h.status != CONTAINER_STOPPED)
-		return error_refuse(e, ERROR_STATE, "container '%s' has not ended: %s", id, container_status_name(h.status));
+		return error_refuse(e, ERROR_STATE, "container '%s' has not ended: %s", id,
+				    container_status_name(h.status));
 	cgroup_end_read(&h.record.cgroup, ret);
 	return 0;
 }
@@ -194,8 +196,9 @@ static int read_ids(int root_fd, struct arena *arena, const char ***ret, size_t 
 }
 
 int container_each(const struct runtime *runtime, struct arena *arena,
-		   void (*each)(const struct container_state *state, const char *id, const struct error *broken, void *data), void *data,
-		   struct error *e)
+		   void (*each)(const struct container_state *state, const char *id, const struct error *broken,
+				void *data),
+		   void *data, struct error *e)
 {
 	auto_fd root_fd = -1;
 	const char **ids = NULL;
@@ -214,7 +217,8 @@ int container_each(const struct runtime *runtime, struct arena *arena,
 		struct error broken;
 
 		r = handle_open(&h, runtime, ids[i], &broken);
-		if (r && (broken.kind == ERROR_NOT_FOUND || broken.kind == ERROR_STATE)) /* gone already, or not there yet */
+		if (r &&
+		    (broken.kind == ERROR_NOT_FOUND || broken.kind == ERROR_STATE)) /* gone already, or not there yet */
 			continue;
 		if (!r)
 			fill_state(&h, arena, &state);
@@ -225,8 +229,8 @@ int container_each(const struct runtime *runtime, struct arena *arena,
 
 /* ---- hooks of a record ---- */
 
-int container_run_hooks(const struct record *record, enum spec_hook_kind kind, const char *status, pid_t pid, bool strict,
-			struct error *e)
+int container_run_hooks(const struct record *record, enum spec_hook_kind kind, const char *status, pid_t pid,
+			bool strict, struct error *e)
 {
 	const struct hooks_state state = {.id = record->id,
 					  .status = status,
@@ -269,10 +273,10 @@ static void explain_death(const struct record *record, struct error *e)
 int container_start(const struct runtime *runtime, const char *id, struct error *e)
 {
 	static const char *const refusals[_CONTAINER_STATUS_N] = {
-		[CONTAINER_CREATING] = "cannot start a container that is being created",
-		[CONTAINER_RUNNING] = "cannot start an already running container",
-		[CONTAINER_PAUSED] = "cannot start a container in the paused state",
-		[CONTAINER_STOPPED] = "cannot start a container that has stopped",
+	    [CONTAINER_CREATING] = "cannot start a container that is being created",
+	    [CONTAINER_RUNNING] = "cannot start an already running container",
+	    [CONTAINER_PAUSED] = "cannot start a container in the paused state",
+	    [CONTAINER_STOPPED] = "cannot start a container that has stopped",
 	};
 	auto_handle h = HANDLE_INIT;
 	auto_fd notify = -1;
@@ -320,7 +324,8 @@ int container_kill(const struct runtime *runtime, const char *id, int signal, bo
 		/* A payload in a shared pid namespace can outlive its init. */
 		if (h.status == CONTAINER_STOPPED && (all || !h.record.new_pid_namespace) &&
 		    !cgroup_is_populated(&h.record.cgroup, &populated, &ignored) && populated)
-			return signal == SIGKILL ? cgroup_kill(&h.record.cgroup, e) : cgroup_signal(&h.record.cgroup, signal, e);
+			return signal == SIGKILL ? cgroup_kill(&h.record.cgroup, e)
+						 : cgroup_signal(&h.record.cgroup, signal, e);
 		if (all && h.status == CONTAINER_STOPPED)
 			return 0;
 		return error_refuse(e, ERROR_STATE, "container '%s': container not running", id);
@@ -431,7 +436,8 @@ static int lock_by_force(struct handle *h, const char *id, struct error *e)
 	while ((r = record_lock(h->folder, id, &h->lock, e)) && e->kind == ERROR_STATE && waited < DEATH_MS * 1000) {
 		struct error ignored;
 
-		if (!record_load(h->folder, id, &h->arena, &h->record, &ignored) && !derive_status(h, &ignored) && h->pidfd >= 0)
+		if (!record_load(h->folder, id, &h->arena, &h->record, &ignored) && !derive_status(h, &ignored) &&
+		    h->pidfd >= 0)
 			sys_pidfd_send_signal(h->pidfd, SIGKILL);
 		h->pidfd = fd_close(h->pidfd);
 		usleep(pause);
@@ -441,7 +447,8 @@ static int lock_by_force(struct handle *h, const char *id, struct error *e)
 	return r;
 }
 
-static int delete(struct handle *h, const struct runtime *runtime, const char *id, bool force, bool *ret_again, struct error *e)
+static int delete (struct handle *h, const struct runtime *runtime, const char *id, bool force, bool *ret_again,
+		   struct error *e)
 {
 	int r = open_folder(h, runtime, id, e);
 
@@ -475,7 +482,7 @@ int container_delete(const struct runtime *runtime, const char *id, bool force, 
 	do {
 		auto_handle h = HANDLE_INIT;
 
-		r = delete(&h, runtime, id, force, &again, e);
+		r = delete (&h, runtime, id, force, &again, e);
 	} while (!r && again);
 	return r;
 }
@@ -582,12 +589,14 @@ static int update_rdt(struct handle *h, const struct container_update *update, c
 		return r;
 	/* A group made now would not get all that runs already: resctrl takes threads one by one. */
 	if (!h->record.rdt.group)
-		return error_refuse(e, ERROR_STATE, "container '%s' has no resctrl group: its config.json has no linux.intelRdt",
+		return error_refuse(e, ERROR_STATE,
+				    "container '%s' has no resctrl group: its config.json has no linux.intelRdt",
 				    h->record.id);
 	return rdt_update(&h->record.rdt, update->l3_cache_schema, update->mem_bw_schema, ret_old, e);
 }
 
-int container_update(const struct runtime *runtime, const char *id, const struct container_update *update, struct error *e)
+int container_update(const struct runtime *runtime, const char *id, const struct container_update *update,
+		     struct error *e)
 {
 	auto_handle h = HANDLE_INIT;
 	auto_arena arena = ARENA_INIT;

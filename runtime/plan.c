@@ -30,9 +30,9 @@ struct compiler {
 };
 
 static const uint32_t namespace_flags[_SPEC_NS_N] = {
-	[SPEC_NS_USER] = CLONE_NEWUSER,	  [SPEC_NS_PID] = CLONE_NEWPID, [SPEC_NS_TIME] = CLONE_NEWTIME,
-	[SPEC_NS_NETWORK] = CLONE_NEWNET, [SPEC_NS_IPC] = CLONE_NEWIPC, [SPEC_NS_UTS] = CLONE_NEWUTS,
-	[SPEC_NS_CGROUP] = CLONE_NEWCGROUP, [SPEC_NS_MOUNT] = CLONE_NEWNS,
+    [SPEC_NS_USER] = CLONE_NEWUSER,	[SPEC_NS_PID] = CLONE_NEWPID,  [SPEC_NS_TIME] = CLONE_NEWTIME,
+    [SPEC_NS_NETWORK] = CLONE_NEWNET,	[SPEC_NS_IPC] = CLONE_NEWIPC,  [SPEC_NS_UTS] = CLONE_NEWUTS,
+    [SPEC_NS_CGROUP] = CLONE_NEWCGROUP, [SPEC_NS_MOUNT] = CLONE_NEWNS,
 };
 
 /* The default devices of the OCI (config-linux.md, Default Devices) that are nodes. */
@@ -40,22 +40,30 @@ static const struct {
 	const char *path;
 	uint32_t major, minor;
 } default_devices[] = {
-	{"/dev/null", 1, 3}, {"/dev/zero", 1, 5},   {"/dev/full", 1, 7},
-	{"/dev/tty", 5, 0},  {"/dev/random", 1, 8}, {"/dev/urandom", 1, 9},
+    {"/dev/null", 1, 3}, {"/dev/zero", 1, 5},	{"/dev/full", 1, 7},
+    {"/dev/tty", 5, 0},	 {"/dev/random", 1, 8}, {"/dev/urandom", 1, 9},
 };
 
 static const struct {
 	const char *path, *target;
 } default_symlinks[] = {
-	{"/dev/fd", "/proc/self/fd"},	    {"/dev/stdin", "/proc/self/fd/0"}, {"/dev/stdout", "/proc/self/fd/1"},
-	{"/dev/stderr", "/proc/self/fd/2"}, {"/dev/core", "/proc/kcore"},      {"/dev/ptmx", "pts/ptmx"},
+    {"/dev/fd", "/proc/self/fd"},	{"/dev/stdin", "/proc/self/fd/0"}, {"/dev/stdout", "/proc/self/fd/1"},
+    {"/dev/stderr", "/proc/self/fd/2"}, {"/dev/core", "/proc/kcore"},	   {"/dev/ptmx", "pts/ptmx"},
 };
 
 /* What may be mounted below /proc: single files that lxcfs and its like provide, as runc allows them. */
 static const char *const proc_files[] = {
-	"/proc/cpuinfo",   "/proc/diskstats", "/proc/meminfo",	"/proc/stat",	  "/proc/swaps",
-	"/proc/uptime",	   "/proc/loadavg",   "/proc/slabinfo", "/proc/net/dev", "/proc/sys/kernel/ns_last_pid",
-	"/proc/sys/crypto/fips_enabled",
+    "/proc/cpuinfo",
+    "/proc/diskstats",
+    "/proc/meminfo",
+    "/proc/stat",
+    "/proc/swaps",
+    "/proc/uptime",
+    "/proc/loadavg",
+    "/proc/slabinfo",
+    "/proc/net/dev",
+    "/proc/sys/kernel/ns_last_pid",
+    "/proc/sys/crypto/fips_enabled",
 };
 
 static struct plan_op *op(struct compiler *c, enum plan_kind kind, const char *cause)
@@ -63,7 +71,8 @@ static struct plan_op *op(struct compiler *c, enum plan_kind kind, const char *c
 	return block_op(c->block, kind, cause);
 }
 
-static void op_string(struct compiler *c, enum plan_kind kind, const char *cause, const char *string, const char *string2)
+static void op_string(struct compiler *c, enum plan_kind kind, const char *cause, const char *string,
+		      const char *string2)
 {
 	plan_ref first = block_string(c->block, string), second = block_string(c->block, string2);
 	struct plan_op *o = op(c, kind, cause);
@@ -140,13 +149,14 @@ static void join(struct compiler *c, enum spec_namespace_type type)
 	if (!n->path)
 		return;
 	c->out->joins[c->out->n_joins++] =
-		(struct plan_namespace){.path = n->path, .cause = "linux.namespaces", .type = namespace_flags[type]};
+	    (struct plan_namespace){.path = n->path, .cause = "linux.namespaces", .type = namespace_flags[type]};
 	op(c, PLAN_JOIN, "linux.namespaces")->namespace = namespace_flags[type];
 }
 
 static void add_time_offsets(struct compiler *c)
 {
-	const struct spec_time_offset *m = &c->spec->linux_.time_offsets.monotonic, *b = &c->spec->linux_.time_offsets.boottime;
+	const struct spec_time_offset *m = &c->spec->linux_.time_offsets.monotonic,
+				      *b = &c->spec->linux_.time_offsets.boottime;
 	auto_str lines = STR_INIT;
 
 	if (m->present)
@@ -183,8 +193,8 @@ static const char *network_cause(const struct compiler *c)
 
 static void add_namespaces(struct compiler *c)
 {
-	static const enum spec_namespace_type joined[] = {SPEC_NS_PID, SPEC_NS_TIME, SPEC_NS_NETWORK, SPEC_NS_IPC,
-							  SPEC_NS_UTS, SPEC_NS_CGROUP};
+	static const enum spec_namespace_type joined[] = {SPEC_NS_PID, SPEC_NS_TIME, SPEC_NS_NETWORK,
+							  SPEC_NS_IPC, SPEC_NS_UTS,  SPEC_NS_CGROUP};
 	static const enum spec_namespace_type unshared[] = {SPEC_NS_NETWORK, SPEC_NS_IPC, SPEC_NS_UTS, SPEC_NS_MOUNT};
 	const struct spec_linux *l = &c->spec->linux_;
 	bool time = l->namespaces[SPEC_NS_TIME].present;
@@ -259,13 +269,15 @@ static int check_target(struct compiler *c, const struct spec_mount *m, const ch
 		for (size_t i = 0; i < ARRAY_SIZE(proc_files); i++)
 			if (str_equal(target, proc_files[i]))
 				return 0;
-		return error_refuse(c->e, ERROR_INVALID, "%s.destination: nothing can be mounted on '%s', inside /proc", cause, target);
+		return error_refuse(c->e, ERROR_INVALID, "%s.destination: nothing can be mounted on '%s', inside /proc",
+				    cause, target);
 	}
 	if (str_equal(target, "/proc") && !m->bind && !m->remount && !str_equal(m->type, "proc"))
-		return error_refuse(c->e, ERROR_INVALID, "%s.type: only a procfs can be mounted on /proc, not '%s'", cause,
-				    m->type ? m->type : "");
+		return error_refuse(c->e, ERROR_INVALID, "%s.type: only a procfs can be mounted on /proc, not '%s'",
+				    cause, m->type ? m->type : "");
 	if (str_equal(target, "/"))
-		return error_refuse(c->e, ERROR_INVALID, "%s.destination: the root itself can't be mounted over", cause);
+		return error_refuse(c->e, ERROR_INVALID, "%s.destination: the root itself can't be mounted over",
+				    cause);
 	return 0;
 }
 
@@ -284,12 +296,12 @@ static struct plan_mount mount_of(struct compiler *c, const struct spec_mount *m
 {
 	uint32_t *propagation = arena_array(c->arena, uint32_t, m->n_propagation + 1);
 	struct plan_mount out = {
-		.target = block_string(c->block, target),
-		.set = m->attr_set,
-		.clear = m->attr_clear,
-		.recursive_set = m->recursive_set,
-		.recursive_clear = m->recursive_clear,
-		.n_propagation = (uint32_t)m->n_propagation,
+	    .target = block_string(c->block, target),
+	    .set = m->attr_set,
+	    .clear = m->attr_clear,
+	    .recursive_set = m->recursive_set,
+	    .recursive_clear = m->recursive_clear,
+	    .n_propagation = (uint32_t)m->n_propagation,
 	};
 
 	for (size_t i = 0; i < m->n_propagation; i++)
@@ -336,9 +348,11 @@ static void add_bind(struct compiler *c, const char *cause, struct plan_mount mo
 
 			tree->map_recursive = m->idmap == SPEC_RIDMAP;
 			if (m->n_uid_mappings)
-				*map = (struct idmap){m->uid_mappings, m->gid_mappings, m->n_uid_mappings, m->n_gid_mappings};
+				*map = (struct idmap){m->uid_mappings, m->gid_mappings, m->n_uid_mappings,
+						      m->n_gid_mappings};
 			else
-				*map = (struct idmap){l->uid_mappings, l->gid_mappings, l->n_uid_mappings, l->n_gid_mappings};
+				*map = (struct idmap){l->uid_mappings, l->gid_mappings, l->n_uid_mappings,
+						      l->n_gid_mappings};
 			if (!m->n_uid_mappings && l->namespaces[SPEC_NS_USER].path)
 				tree->map_namespace = l->namespaces[SPEC_NS_USER].path;
 			else
@@ -399,11 +413,15 @@ static void add_cgroup1(struct compiler *c, const struct spec_mount *m, const ch
 	for (size_t i = 0; i < cgroup->n_paths; i++) {
 		const char *controllers = cgroup->paths[i].controllers, *name = str_after(controllers, "name=");
 
-		folders[i] = arena_format(c->arena, "%s/%s", target, !*controllers ? "unified" : name ? name : controllers);
+		folders[i] = arena_format(c->arena, "%s/%s", target,
+					  !*controllers ? "unified"
+					  : name	? name
+							: controllers);
 		add_folder(c, cause, folders[i]);
 		if (!name && strchr(controllers, ','))
 			for (char *rest = arena_strdup(c->arena, controllers), *one; (one = strsep(&rest, ","));)
-				op_string(c, PLAN_SYMLINK, cause, arena_format(c->arena, "%s/%s", target, one), controllers);
+				op_string(c, PLAN_SYMLINK, cause, arena_format(c->arena, "%s/%s", target, one),
+					  controllers);
 	}
 	op_string(c, PLAN_ATTACH, cause, target, NULL);
 	c->block->ops[c->block->n_ops - 1].number = m->attr_set & MOUNT_ATTR_RDONLY;
@@ -414,14 +432,16 @@ static void add_cgroup1(struct compiler *c, const struct spec_mount *m, const ch
 static void add_device(struct compiler *c, const char *cause, const struct spec_device *d)
 {
 	struct plan_device device = {
-		.path = block_string(c->block, clean_path(c, d->path)),
-		.type = d->type == 'p' ? S_IFIFO : d->type == 'b' ? S_IFBLK : S_IFCHR,
-		.major = (uint32_t)d->major,
-		.minor = (uint32_t)d->minor,
-		.mode = d->has_file_mode ? d->file_mode & 07777 : 0666,
-		.uid = d->uid,
-		.gid = d->gid,
-		.from = PLAN_SOURCE_NEW,
+	    .path = block_string(c->block, clean_path(c, d->path)),
+	    .type = d->type == 'p'   ? S_IFIFO
+		    : d->type == 'b' ? S_IFBLK
+				     : S_IFCHR,
+	    .major = (uint32_t)d->major,
+	    .minor = (uint32_t)d->minor,
+	    .mode = d->has_file_mode ? d->file_mode & 07777 : 0666,
+	    .uid = d->uid,
+	    .gid = d->gid,
+	    .from = PLAN_SOURCE_NEW,
 	};
 
 	/* Neither in a user namespace of the container nor in one that we are in ourselves (rootless Podman's). */
@@ -430,7 +450,8 @@ static void add_device(struct compiler *c, const char *cause, const struct spec_
 		device.from = PLAN_SOURCE_PATH;
 		if (c->in->privileged) {
 			device.from = PLAN_SOURCE_HOST;
-			*add_tree(c) = (struct plan_tree){.path = clean_path(c, d->path), .cause = cause, .use = PLAN_TREE_DEVICE};
+			*add_tree(c) =
+			    (struct plan_tree){.path = clean_path(c, d->path), .cause = cause, .use = PLAN_TREE_DEVICE};
 		}
 	}
 	op(c, PLAN_DEVICE, cause)->device = device;
@@ -483,13 +504,15 @@ static void add_dev_folders(struct compiler *c, size_t after)
 static const struct {
 	uint64_t flag;
 	const char *option;
-} superblock_options[] = {{MS_SYNCHRONOUS, "sync"}, {MS_DIRSYNC, "dirsync"}, {MS_LAZYTIME, "lazytime"}, {MS_MANDLOCK, "mand"}};
+} superblock_options[] = {
+    {MS_SYNCHRONOUS, "sync"}, {MS_DIRSYNC, "dirsync"}, {MS_LAZYTIME, "lazytime"}, {MS_MANDLOCK, "mand"}};
 
 /* File systems whose superblock is not read-only because one mount of it is. */
 static bool is_virtual(const char *type)
 {
-	static const char *const types[] = {"tmpfs", "proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2", "securityfs",
-					    "debugfs", "tracefs", "bpf", "ramfs", "devtmpfs", "hugetlbfs", "binfmt_misc"};
+	static const char *const types[] = {"tmpfs",  "proc",	 "sysfs",      "devpts",    "mqueue",
+					    "cgroup", "cgroup2", "securityfs", "debugfs",   "tracefs",
+					    "bpf",    "ramfs",	 "devtmpfs",   "hugetlbfs", "binfmt_misc"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
 		if (str_equal(type, types[i]))
@@ -577,7 +600,8 @@ static int add_mount(struct compiler *c, size_t i)
 		return 0;
 	}
 	if (!m->type)
-		return error_refuse(c->e, ERROR_INVALID, "%s.type: missing (and the options hold neither bind nor rbind)", cause);
+		return error_refuse(c->e, ERROR_INVALID,
+				    "%s.type: missing (and the options hold neither bind nor rbind)", cause);
 	if (m->idmap != SPEC_IDMAP_NONE)
 		return error_refuse(c->e, ERROR_UNSUPPORTED, "%s: only bind mounts can be idmapped", cause);
 	mount.type = block_string(c->block, m->type);
@@ -589,7 +613,8 @@ static int add_mount(struct compiler *c, size_t i)
 		mount.flags |= PLAN_MOUNT_TARGET_MODE;
 	if (str_equal(m->type, "devpts") && str_equal(target, "/dev/pts"))
 		mount.flags |= PLAN_MOUNT_DEVPTS;
-	if (str_equal(m->type, "proc") && str_equal(target, "/proc") && !m->n_data && !(m->attr_set & MOUNT_ATTR_RDONLY)) {
+	if (str_equal(m->type, "proc") && str_equal(target, "/proc") && !m->n_data &&
+	    !(m->attr_set & MOUNT_ATTR_RDONLY)) {
 		mount.flags |= PLAN_MOUNT_PROC;
 		c->has_proc = true;
 	}
@@ -630,7 +655,8 @@ static void add_root(struct compiler *c)
 	if (!(o->root.propagation & (MS_SHARED | MS_SLAVE | MS_PRIVATE)))
 		o->root.propagation = MS_PRIVATE | MS_REC;
 	if (c->in->privileged)
-		*add_tree(c) = (struct plan_tree){.path = path, .cause = "root.path", .recursive = true, .use = PLAN_TREE_ROOT};
+		*add_tree(c) =
+		    (struct plan_tree){.path = path, .cause = "root.path", .recursive = true, .use = PLAN_TREE_ROOT};
 }
 
 /* ---- hooks that init runs ---- */
@@ -656,15 +682,15 @@ static void add_hooks(struct compiler *c, enum spec_hook_kind kind, const char *
 		const struct spec_hook *h = &c->spec->hooks.kinds[kind].hooks[i];
 		const char *own_args[] = {h->path};
 		struct plan_hook hook = {
-			.path = block_string(c->block, h->path),
-			.args = block_strings(c->block, h->n_args ? h->args : own_args, h->n_args ? h->n_args : 1),
-			.n_args = (uint32_t)(h->n_args ? h->n_args : 1),
-			.env = block_strings(c->block, h->env, h->n_env),
-			.n_env = (uint32_t)h->n_env,
-			.state_head = block_string(c->block, head),
-			.state_tail = block_string(c->block, pid + 7),
-			.timeout = h->timeout,
-			.in_container = in_container,
+		    .path = block_string(c->block, h->path),
+		    .args = block_strings(c->block, h->n_args ? h->args : own_args, h->n_args ? h->n_args : 1),
+		    .n_args = (uint32_t)(h->n_args ? h->n_args : 1),
+		    .env = block_strings(c->block, h->env, h->n_env),
+		    .n_env = (uint32_t)h->n_env,
+		    .state_head = block_string(c->block, head),
+		    .state_tail = block_string(c->block, pid + 7),
+		    .timeout = h->timeout,
+		    .in_container = in_container,
 		};
 
 		op(c, PLAN_HOOK, cause_at(c, list, i))->hook = hook;
@@ -759,7 +785,8 @@ static void add_rlimits(struct compiler *c, const struct spec_process *p)
 static void add_personality(struct compiler *c, enum spec_personality personality)
 {
 	if (personality != SPEC_PERSONALITY_NONE)
-		op_number(c, PLAN_PERSONALITY, "linux.personality", personality == SPEC_PERSONALITY_LINUX32 ? 0x0008 : 0, 0);
+		op_number(c, PLAN_PERSONALITY, "linux.personality",
+			  personality == SPEC_PERSONALITY_LINUX32 ? 0x0008 : 0, 0);
 }
 
 static void add_identity(struct compiler *c, const struct process_input *in)
@@ -770,14 +797,14 @@ static void add_identity(struct compiler *c, const struct process_input *in)
 	struct plan_op *o = op(c, PLAN_USER, "process.user");
 
 	o->user = (struct plan_user){
-		.uid = p->user.uid,
-		.gid = p->user.gid,
-		.groups = groups,
-		.n_groups = (uint32_t)p->user.n_additional_gids,
-		.keep_groups = in->keep_groups,
-		.cwd = cwd,
-		.create_cwd = in->create_cwd,
-		.bounding = in->capabilities->bounding,
+	    .uid = p->user.uid,
+	    .gid = p->user.gid,
+	    .groups = groups,
+	    .n_groups = (uint32_t)p->user.n_additional_gids,
+	    .keep_groups = in->keep_groups,
+	    .cwd = cwd,
+	    .create_cwd = in->create_cwd,
+	    .bounding = in->capabilities->bounding,
 	};
 }
 
@@ -811,10 +838,10 @@ static void add_process(struct compiler *c, const struct process_input *in)
 static void add_capabilities(struct compiler *c, const struct caps_sets *sets)
 {
 	op(c, PLAN_CAPABILITIES, "process.capabilities")->capabilities = (struct plan_capabilities){
-		.effective = sets->effective,
-		.permitted = sets->permitted,
-		.inheritable = sets->inheritable,
-		.ambient = sets->ambient,
+	    .effective = sets->effective,
+	    .permitted = sets->permitted,
+	    .inheritable = sets->inheritable,
+	    .ambient = sets->ambient,
 	};
 }
 
@@ -843,7 +870,8 @@ static void add_end(struct compiler *c, const struct process_input *in)
 	op(c, PLAN_EXEC, "process.args");
 }
 
-static void add_console(struct compiler *c, const struct spec_process *p, uint32_t rows, uint32_t columns, bool plain, bool exec)
+static void add_console(struct compiler *c, const struct spec_process *p, uint32_t rows, uint32_t columns, bool plain,
+			bool exec)
 {
 	struct plan_op *o;
 
@@ -865,7 +893,8 @@ static bool needs_proc(const struct spec *spec, const struct spec_process *p)
 		      (p->selinux_label && *p->selinux_label)));
 }
 
-static void finish(struct compiler *c, const struct spec_process *p, const char *const *more_env, size_t n_more, unsigned preserve)
+static void finish(struct compiler *c, const struct spec_process *p, const char *const *more_env, size_t n_more,
+		   unsigned preserve)
 {
 	struct plan head = {.preserve = preserve};
 
@@ -896,24 +925,26 @@ static struct compiler begin(struct arena *arena, struct plan_result *ret, struc
 static int refuse_host_mounts(const struct compiler *c)
 {
 	const struct spec_linux *l = &c->spec->linux_;
-	const char *what = c->spec->n_mounts		   ? "mounts"
-			   : l->n_masked_paths		   ? "linux.maskedPaths"
-			   : l->n_readonly_paths	   ? "linux.readonlyPaths"
-			   : l->rootfs_propagation	   ? "linux.rootfsPropagation"
-			   : c->spec->root_readonly	   ? "root.readonly"
-			   : l->n_devices		   ? "linux.devices"
+	const char *what = c->spec->n_mounts				    ? "mounts"
+			   : l->n_masked_paths				    ? "linux.maskedPaths"
+			   : l->n_readonly_paths			    ? "linux.readonlyPaths"
+			   : l->rootfs_propagation			    ? "linux.rootfsPropagation"
+			   : c->spec->root_readonly			    ? "root.readonly"
+			   : l->n_devices				    ? "linux.devices"
 			   : c->spec->process && c->spec->process->terminal ? "process.terminal"
-							   : NULL;
+									    : NULL;
 
 	if (!what)
 		return 0;
-	return error_refuse(c->e, ERROR_INVALID, "%s: needs a mount namespace in linux.namespaces: holm mounts nothing on the host", what);
+	return error_refuse(c->e, ERROR_INVALID,
+			    "%s: needs a mount namespace in linux.namespaces: holm mounts nothing on the host", what);
 }
 
 /* hosts and resolv.conf of the networks, unless the spec mounts its own. */
 static void add_network_file(struct compiler *c, const char *target, const char *source)
 {
-	const struct spec_mount read_only = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+	const struct spec_mount read_only = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+							 MOUNT_ATTR_NOEXEC};
 
 	for (size_t i = 0; i < c->spec->n_mounts; i++)
 		if (str_equal(clean_path(c, c->spec->mounts[i].destination), target))
@@ -979,7 +1010,8 @@ static void add_sysctls(struct compiler *c)
 		for (char *p = path; *p; p++)
 			if (*p == '.')
 				*p = '/';
-		op_string(c, PLAN_SYSCTL, arena_format(c->arena, "linux.sysctl.%s", l->sysctl[i].key), path, l->sysctl[i].value);
+		op_string(c, PLAN_SYSCTL, arena_format(c->arena, "linux.sysctl.%s", l->sysctl[i].key), path,
+			  l->sysctl[i].value);
 	}
 }
 
@@ -1003,7 +1035,8 @@ static void raise_rlimits(struct compiler *c)
 
 static void add_keyring(struct compiler *c, const char *label)
 {
-	op_string(c, PLAN_KEYRING, label ? "process.selinuxLabel" : NULL, arena_format(c->arena, "_ses.%s", c->in->id), label);
+	op_string(c, PLAN_KEYRING, label ? "process.selinuxLabel" : NULL, arena_format(c->arena, "_ses.%s", c->in->id),
+		  label);
 }
 
 int plan_create(const struct plan_input *input, struct arena *arena, struct plan_result *ret, struct error *e)
@@ -1013,7 +1046,8 @@ int plan_create(const struct plan_input *input, struct arena *arena, struct plan
 	const struct spec_linux *l = &spec->linux_;
 	const struct spec_process *p = spec->process;
 	bool mounts = l->namespaces[SPEC_NS_MOUNT].present;
-	struct process_input process = {.process = p, .capabilities = input->capabilities, .seccomp = input->seccomp, .create_cwd = true};
+	struct process_input process = {
+	    .process = p, .capabilities = input->capabilities, .seccomp = input->seccomp, .create_cwd = true};
 	const char *more_env[3];
 	size_t n_more = 0;
 	int r;
@@ -1021,7 +1055,8 @@ int plan_create(const struct plan_input *input, struct arena *arena, struct plan
 	c.in = input;
 	c.new_user = is_new(&c, SPEC_NS_USER);
 	c.user = l->namespaces[SPEC_NS_USER].present;
-	process.keep_groups = c.new_user && !input->privileged && l->n_gid_mappings == 1 && l->gid_mappings[0].size == 1;
+	process.keep_groups =
+	    c.new_user && !input->privileged && l->n_gid_mappings == 1 && l->gid_mappings[0].size == 1;
 	raise_rlimits(&c);
 	add_namespaces(&c);
 	op(&c, PLAN_SESSION, NULL);
@@ -1108,7 +1143,8 @@ int plan_exec(const struct plan_exec_input *input, struct arena *arena, struct p
 		op(&c, PLAN_PROC, NULL);
 	add_console(&c, p, input->rows, input->columns, input->plain_output, true);
 	add_personality(&c, input->personality);
-	add_affinity(&c, affinity ? affinity->final : NULL, affinity && affinity->final ? "process.execCPUAffinity.final" : NULL);
+	add_affinity(&c, affinity ? affinity->final : NULL,
+		     affinity && affinity->final ? "process.execCPUAffinity.final" : NULL);
 	add_process(&c, &process);
 	op_number(&c, PLAN_START, NULL, 0, 0);
 	add_end(&c, &process);

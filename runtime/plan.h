@@ -27,18 +27,18 @@ struct cgroup_host;
 struct plan_input {
 	const char *id, *bundle; /* bundle: absolute */
 	const struct spec *spec;
-	const struct caps_sets *capabilities; /* of process; unused without one */
+	const struct caps_sets *capabilities;  /* of process; unused without one */
 	const struct seccomp_program *seccomp; /* NULL: none */
 	const struct cgroup_host *cgroup_host;
 	const struct cgroup *cgroup; /* where the container will be; n_paths may be 0 */
 	bool enters_cgroups;	     /* init enters v1 folders itself, or waits for systemd */
 	bool privileged;	     /* real root: the host side opens mount sources, and maps are written directly */
 	bool no_pivot, no_new_keyring;
-	bool wait_for_start; /* create */
-	unsigned preserve;   /* descriptors from 3 on that go to the payload */
-	unsigned listen_fds; /* of those, systemd's */
-	const char *notify_folder; /* of the host, bound on /run/notify; NULL: none */
-	const char *hosts, *resolv; /* of the host, bound where the spec has no such mount; NULL: none */
+	bool wait_for_start;	     /* create */
+	unsigned preserve;	     /* descriptors from 3 on that go to the payload */
+	unsigned listen_fds;	     /* of those, systemd's */
+	const char *notify_folder;   /* of the host, bound on /run/notify; NULL: none */
+	const char *hosts, *resolv;  /* of the host, bound where the spec has no such mount; NULL: none */
 	const char *const *symlinks; /* by mount: what its source, a symlink, points to (copy-symlink); NULL: not */
 	const struct rlimit *limits; /* the caller's own, by resource (RLIM_NLIMITS) */
 	uint32_t rows, columns;	     /* the terminal's size where the spec gives none; 0: unknown */
@@ -51,8 +51,8 @@ struct plan_tree {
 	bool recursive, nofollow;
 	bool after_network; /* made by the network: there only once it is joined */
 	enum { PLAN_TREE_ROOT, PLAN_TREE_BIND, PLAN_TREE_DEVICE } use;
-	const struct idmap *map;     /* idmapped with it; NULL: not */
-	const char *map_namespace;   /* or with the user namespace at this path */
+	const struct idmap *map;   /* idmapped with it; NULL: not */
+	const char *map_namespace; /* or with the user namespace at this path */
 	bool map_recursive;
 };
 
@@ -77,15 +77,16 @@ struct plan_result {
 	bool listener;
 };
 
-int plan_create(const struct plan_input *input, struct arena *arena, struct plan_result *ret, struct error *e) must_check;
+int plan_create(const struct plan_input *input, struct arena *arena, struct plan_result *ret,
+		struct error *e) must_check;
 
 /* What exec needs to know of the container beside the process. */
 struct plan_exec_input {
 	const struct spec_process *process;
 	const struct caps_sets *capabilities;
 	const struct seccomp_program *seccomp; /* NULL: none */
-	uint64_t namespaces; /* CLONE_NEW... that the container does not share with the host */
-	const char *rootfs;  /* where it has no mount namespace: the host's path of its root */
+	uint64_t namespaces;		       /* CLONE_NEW... that the container does not share with the host */
+	const char *rootfs;		       /* where it has no mount namespace: the host's path of its root */
 	bool user_namespace, enters_cgroups, privileged;
 	unsigned preserve;
 	enum spec_personality personality;
@@ -93,7 +94,8 @@ struct plan_exec_input {
 	bool plain_output;
 };
 
-int plan_exec(const struct plan_exec_input *input, struct arena *arena, struct plan_result *ret, struct error *e) must_check;
+int plan_exec(const struct plan_exec_input *input, struct arena *arena, struct plan_result *ret,
+	      struct error *e) must_check;
 
 /* One operation in words, for `holm explain`; in the arena. */
 const char *plan_describe(const struct block *block, const struct plan_op *op, struct arena *arena);

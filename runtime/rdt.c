@@ -21,7 +21,8 @@ int rdt_check_host(struct error *e)
 	if (!statfs(RDT_ROOT, &sb) && sb.f_type == RDT_MAGIC)
 		return 0;
 	return error_refuse(e, ERROR_UNSUPPORTED,
-			    "linux.intelRdt: resctrl is not mounted on '" RDT_ROOT "' (no Intel RDT or AMD QoS on this host, or: mount -t "
+			    "linux.intelRdt: resctrl is not mounted on '" RDT_ROOT
+			    "' (no Intel RDT or AMD QoS on this host, or: mount -t "
 			    "resctrl resctrl " RDT_ROOT ")");
 }
 
@@ -67,15 +68,17 @@ static int compare(const struct rdt *rdt, struct error *e)
 		size_t n = strcspn(p, "\n");
 
 		if (!has_line(now, p, n))
-			return error_refuse(e, ERROR_INVALID,
-					    "linux.intelRdt.closID: the group '%s' exists and does not have the schema '%.*s'", rdt->group,
-					    (int)n, p);
+			return error_refuse(
+			    e, ERROR_INVALID,
+			    "linux.intelRdt.closID: the group '%s' exists and does not have the schema '%.*s'",
+			    rdt->group, (int)n, p);
 		p += n + (p[n] == '\n');
 	}
 	return 0;
 }
 
-int rdt_plan(const struct spec_intel_rdt *spec, const char *id, const char *root, struct arena *arena, struct rdt *ret, struct error *e)
+int rdt_plan(const struct spec_intel_rdt *spec, const char *id, const char *root, struct arena *arena, struct rdt *ret,
+	     struct error *e)
 {
 	const char *name = spec->clos_id ? spec->clos_id : id;
 	auto_str schemata = STR_INIT;
@@ -91,7 +94,8 @@ int rdt_plan(const struct spec_intel_rdt *spec, const char *id, const char *root
 	exists = !access(rdt.group, F_OK);
 	if (spec->clos_id && !exists && !*rdt.schemata)
 		return error_refuse(e, ERROR_NOT_FOUND,
-				    "linux.intelRdt.closID: no group '%s', and no schema is given to make it with", rdt.group);
+				    "linux.intelRdt.closID: no group '%s', and no schema is given to make it with",
+				    rdt.group);
 	if (spec->clos_id && exists && *rdt.schemata && !str_equal(name, "/")) {
 		int r = compare(&rdt, e);
 
@@ -115,7 +119,8 @@ static int write_file(const char *folder, const char *name, const char *text, si
 	if (asprintf(&path, "%s/%s", folder, name) < 0)
 		return error_system(e, ENOMEM, "linux.intelRdt");
 	r = file_write(AT_FDCWD, path, text, size);
-	return r ? error_system(e, -r, "linux.intelRdt: write '%.*s' to '%s'", (int)strcspn(text, "\n"), text, path) : 0;
+	return r ? error_system(e, -r, "linux.intelRdt: write '%.*s' to '%s'", (int)strcspn(text, "\n"), text, path)
+		 : 0;
 }
 
 static int make_group(const char *path, struct error *e)

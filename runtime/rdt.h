@@ -21,10 +21,10 @@
 #define RDT_ROOT "/sys/fs/resctrl"
 
 struct rdt {
-	const char *group;   /* folder, NULL: nothing to do with resctrl */
-	const char *monitor; /* folder below the group, NULL: none */
-	bool created;	     /* the group is ours to make */
-	bool owned;	     /* ... and to remove: no closID was given, so nobody else knows it */
+	const char *group;    /* folder, NULL: nothing to do with resctrl */
+	const char *monitor;  /* folder below the group, NULL: none */
+	bool created;	      /* the group is ours to make */
+	bool owned;	      /* ... and to remove: no closID was given, so nobody else knows it */
 	const char *schemata; /* what is written, a line each; "" for nothing */
 };
 

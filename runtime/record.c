@@ -292,9 +292,10 @@ static void put_merged(const char *key, const struct json *value, void *data)
 {
 	const struct merge *m = data;
 	const struct json *other = json_find(m->patch, key);
-	auto_free char *old = json_dump(value, JSON_INDENT_NONE), *new = other ? json_dump(other, JSON_INDENT_NONE) : NULL;
+	auto_free char *old = json_dump(value, JSON_INDENT_NONE),
+		       *new = other ? json_dump(other, JSON_INDENT_NONE) : NULL;
 
-	if (new && *new == '{' && *old == '{') {
+	if (new &&*new == '{' && *old == '{') {
 		json_open_object(m->out, key);
 		merge_members(m->out, value, other);
 		json_close(m->out);
@@ -378,7 +379,8 @@ int record_open(int root_fd, const char *id, int *ret_folder, struct error *e)
 
 	if (!str_is_id(id))
 		return error_refuse(e, ERROR_USAGE,
-				    "invalid container id '%s' (letters, digits, '_', '+', '-' and '.', at most 255)", id);
+				    "invalid container id '%s' (letters, digits, '_', '+', '-' and '.', at most 255)",
+				    id);
 	fd = root_fd < 0 ? -1 : openat(root_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && (root_fd < 0 || errno == ENOENT))
 		return error_refuse(e, ERROR_NOT_FOUND, "container '%s': container does not exist", id);
@@ -418,7 +420,8 @@ static void add_annotation(const char *key, const struct json *value, void *data
 {
 	struct annotations *a = data;
 
-	a->pairs[a->n++] = (struct spec_pair){arena_strdup(a->arena, key), arena_strdup(a->arena, json_string_peek(value))};
+	a->pairs[a->n++] =
+	    (struct spec_pair){arena_strdup(a->arena, key), arena_strdup(a->arena, json_string_peek(value))};
 }
 
 static const char *load_raw(const struct json *json, const char *key, struct arena *arena)
@@ -450,26 +453,26 @@ int record_load(int folder, const char *id, struct arena *arena, struct record *
 	if (!required)
 		return error_refuse(e, ERROR_INVALID, "container '%s': broken record (delete --force removes it)", id);
 	*ret = (struct record){
-		.id = arena_strdup(arena, id),
-		.bundle = arena_strdup(arena, required),
-		.rootfs = arena_strdup(arena, json_find_string(json, "rootfs")),
-		.created = arena_strdup(arena, json_find_string(json, "created")),
-		.namespaces = json_find_uint(json, "namespaces", 0),
-		.user_namespace = json_find_bool(json, "userNamespace", false),
-		.rootless = json_find_bool(json, "rootless", false),
-		.new_pid_namespace = json_find_bool(json, "newPidNamespace", false),
-		.no_new_keyring = json_find_bool(json, "noNewKeyring", false),
-		.personality = (enum spec_personality)json_find_int(json, "personality", 0),
-		.seccomp_flags = (unsigned)json_find_uint(json, "seccompFlags", 0),
-		.seccomp_listener = json_find_bool(json, "seccompListener", false),
-		.listener_path = arena_strdup(arena, json_find_string(json, "listenerPath")),
-		.listener_metadata = arena_strdup(arena, json_find_string(json, "listenerMetadata")),
-		.rdt.group = arena_strdup(arena, json_find_string(json_find(json, "rdt"), "group")),
-		.rdt.monitor = arena_strdup(arena, json_find_string(json_find(json, "rdt"), "monitor")),
-		.rdt.owned = json_find_bool(json_find(json, "rdt"), "owned", false),
-		.networks = json_find_bool(json, "networks", false),
-		.process = load_raw(json, "process", arena),
-		.hooks = load_raw(json, "hooks", arena),
+	    .id = arena_strdup(arena, id),
+	    .bundle = arena_strdup(arena, required),
+	    .rootfs = arena_strdup(arena, json_find_string(json, "rootfs")),
+	    .created = arena_strdup(arena, json_find_string(json, "created")),
+	    .namespaces = json_find_uint(json, "namespaces", 0),
+	    .user_namespace = json_find_bool(json, "userNamespace", false),
+	    .rootless = json_find_bool(json, "rootless", false),
+	    .new_pid_namespace = json_find_bool(json, "newPidNamespace", false),
+	    .no_new_keyring = json_find_bool(json, "noNewKeyring", false),
+	    .personality = (enum spec_personality)json_find_int(json, "personality", 0),
+	    .seccomp_flags = (unsigned)json_find_uint(json, "seccompFlags", 0),
+	    .seccomp_listener = json_find_bool(json, "seccompListener", false),
+	    .listener_path = arena_strdup(arena, json_find_string(json, "listenerPath")),
+	    .listener_metadata = arena_strdup(arena, json_find_string(json, "listenerMetadata")),
+	    .rdt.group = arena_strdup(arena, json_find_string(json_find(json, "rdt"), "group")),
+	    .rdt.monitor = arena_strdup(arena, json_find_string(json_find(json, "rdt"), "monitor")),
+	    .rdt.owned = json_find_bool(json_find(json, "rdt"), "owned", false),
+	    .networks = json_find_bool(json, "networks", false),
+	    .process = load_raw(json, "process", arena),
+	    .hooks = load_raw(json, "hooks", arena),
 	};
 	ret->has_process = ret->process != NULL;
 	load_cgroup(json_find(json, "cgroup"), arena, &ret->cgroup);
@@ -506,10 +509,10 @@ int record_load_seccomp(int folder, const struct record *record, struct arena *a
 	if (r)
 		return error_system(e, -r, "container '%s': read its seccomp program", record->id);
 	*ret = (struct seccomp_program){
-		.filter = arena_memdup(arena, data, size),
-		.n = (unsigned short)(size / sizeof(struct sock_filter)),
-		.flags = record->seccomp_flags,
-		.listener = record->seccomp_listener,
+	    .filter = arena_memdup(arena, data, size),
+	    .n = (unsigned short)(size / sizeof(struct sock_filter)),
+	    .flags = record->seccomp_flags,
+	    .listener = record->seccomp_listener,
 	};
 	return 0;
 }

@@ -46,8 +46,8 @@ struct record {
 	const char *listener_path, *listener_metadata; /* NULL: none */
 	bool no_new_keyring;
 	bool new_pid_namespace; /* killing init ends all */
-	struct rdt rdt; /* schemata is not kept */
-	bool networks; /* it joined some */
+	struct rdt rdt;		/* schemata is not kept */
+	bool networks;		/* it joined some */
 	/* from the file `init` */
 	pid_t pid; /* 0: not there yet */
 	uint64_t start;
@@ -107,6 +107,7 @@ int record_remove(int root_fd, const char *id, int folder, struct error *e) must
 
 /* The same for a folder whose record is missing (lock: -1) or can't be understood (lock: ours).  *ret_again: nothing was done,
    it has a record by now. */
-int record_remove_broken(int root_fd, const char *id, int folder, int lock, bool *ret_again, struct error *e) must_check;
+int record_remove_broken(int root_fd, const char *id, int folder, int lock, bool *ret_again,
+			 struct error *e) must_check;
 
 #endif

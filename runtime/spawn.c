@@ -68,8 +68,9 @@ static long clone_and_exec(struct clone_args *args, int image, char *const argv[
 			 "hlt\n"
 			 "1:"
 			 : "=a"(r)
-			 : "a"(SYS_clone3), "D"(args), "S"(sizeof(*args)), "r"(image_), "r"(argv_), "r"(env_), "r"(failure_),
-			   [empty] "b"(""), [execveat] "i"(SYS_execveat), [exit] "i"(SYS_exit), [empty_path] "i"(AT_EMPTY_PATH)
+			 : "a"(SYS_clone3), "D"(args), "S"(sizeof(*args)), "r"(image_), "r"(argv_), "r"(env_),
+			   "r"(failure_), [empty] "b"(""), [execveat] "i"(SYS_execveat), [exit] "i"(SYS_exit),
+			   [empty_path] "i"(AT_EMPTY_PATH)
 			 : "rcx", "rdx", "r8", "r10", "r11", "memory");
 #elif defined(__aarch64__)
 	register long nr __asm__("x8") = SYS_clone3;
@@ -81,25 +82,26 @@ static long clone_and_exec(struct clone_args *args, int image, char *const argv[
 	register long *failure_ __asm__("x23") = failure;
 	register const char *empty_ __asm__("x24") = "";
 
-	__asm__ volatile("svc #0\n\t"
-			 "cbnz x0, 1f\n\t"
-			 "mov x8, %[execveat]\n\t"
-			 "mov x0, x20\n\t"
-			 "mov x1, x24\n\t"
-			 "mov x2, x21\n\t"
-			 "mov x3, x22\n\t"
-			 "mov x4, %[empty_path]\n\t"
-			 "svc #0\n\t"
-			 "str x0, [x23]\n\t"
-			 "mov x0, #1\n\t"
-			 "mov x8, %[exit]\n\t"
-			 "svc #0\n\t"
-			 "brk #1\n"
-			 "1:"
-			 : "+r"(x0), "+r"(nr), "+r"(x1)
-			 : "r"(image_), "r"(argv_), "r"(env_), "r"(failure_), "r"(empty_), [execveat] "i"(SYS_execveat),
-			   [exit] "i"(SYS_exit), [empty_path] "i"(AT_EMPTY_PATH)
-			 : "x2", "x3", "x4", "memory", "cc");
+	__asm__ volatile(
+	    "svc #0\n\t"
+	    "cbnz x0, 1f\n\t"
+	    "mov x8, %[execveat]\n\t"
+	    "mov x0, x20\n\t"
+	    "mov x1, x24\n\t"
+	    "mov x2, x21\n\t"
+	    "mov x3, x22\n\t"
+	    "mov x4, %[empty_path]\n\t"
+	    "svc #0\n\t"
+	    "str x0, [x23]\n\t"
+	    "mov x0, #1\n\t"
+	    "mov x8, %[exit]\n\t"
+	    "svc #0\n\t"
+	    "brk #1\n"
+	    "1:"
+	    : "+r"(x0), "+r"(nr), "+r"(x1)
+	    : "r"(image_), "r"(argv_), "r"(env_), "r"(failure_),
+	      "r"(empty_), [execveat] "i"(SYS_execveat), [exit] "i"(SYS_exit), [empty_path] "i"(AT_EMPTY_PATH)
+	    : "x2", "x3", "x4", "memory", "cc");
 	r = x0;
 #else
 #error "holm knows x86-64 and arm64"
@@ -107,13 +109,14 @@ static long clone_and_exec(struct clone_args *args, int image, char *const argv[
 	return r;
 }
 
-int spawn_init(uint64_t flags, int cgroup_fd, int socket_fd, int plan_fd, pid_t *ret_pid, int *ret_pidfd, struct error *e)
+int spawn_init(uint64_t flags, int cgroup_fd, int socket_fd, int plan_fd, pid_t *ret_pid, int *ret_pidfd,
+	       struct error *e)
 {
 	char socket_text[16], plan_text[16];
 	char name[] = "holm-init", *const argv[] = {name, socket_text, plan_text, NULL}, *const env[] = {NULL};
 	struct clone_args args = {
-		.flags = flags | CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
-		.exit_signal = SIGCHLD,
+	    .flags = flags | CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+	    .exit_signal = SIGCHLD,
 	};
 	auto_fd image = -1;
 	int pidfd = -1;
@@ -131,9 +134,11 @@ int spawn_init(uint64_t flags, int cgroup_fd, int socket_fd, int plan_fd, pid_t 
 	}
 	pid = clone_and_exec(&args, image, argv, env, &failure);
 	if (pid < 0)
-		return error_system(e, (int)-pid, "clone init%s%s", flags & CLONE_NEWPID ? " into a new pid namespace" : "",
-				    pid == -EAGAIN ? " (a limit on processes: pids.max, RLIMIT_NPROC)" :
-				    pid == -EBUSY  ? " (its cgroup has controllers enabled for others below it)" : "");
+		return error_system(e, (int)-pid, "clone init%s%s",
+				    flags & CLONE_NEWPID ? " into a new pid namespace" : "",
+				    pid == -EAGAIN  ? " (a limit on processes: pids.max, RLIMIT_NPROC)"
+				    : pid == -EBUSY ? " (its cgroup has controllers enabled for others below it)"
+						    : "");
 	*ret_pid = (pid_t)pid;
 	*ret_pidfd = pidfd;
 	if (failure)

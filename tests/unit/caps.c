@@ -194,9 +194,8 @@ static void test_subsets(void **state)
 	assert_int_equal(caps_resolve(&c, true, &sets, NULL), 0);
 	assert_int_equal(sets.effective, BIT(CAP_KILL));
 	assert_int_equal(sets.ambient, 0);
-	assert_string_equal(
-	    str_peek(&warnings),
-	    "process.capabilities.effective: CAP_CHOWN is not in permitted and is left out\n");
+	assert_string_equal(str_peek(&warnings),
+			    "process.capabilities.effective: CAP_CHOWN is not in permitted and is left out\n");
 }
 
 static void test_capget_fails(void **state)

@@ -289,7 +289,8 @@ static void test_reading_back(void **state)
 		const char *wanted, *got;
 		bool same;
 	} pairs[] = {
-	    {"1G", "1073741824", true}, {"1G", "1000000000", false},
+	    {"1G", "1073741824", true},
+	    {"1G", "1000000000", false},
 	    {"100", "100", true},
 	    {"100", "101", false},
 	    {"-1", "9223372036854771712", true},

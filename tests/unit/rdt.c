@@ -156,10 +156,10 @@ static void test_update(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_existing_group_must_match, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_apply_and_remove, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_update, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_existing_group_must_match, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_apply_and_remove, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_update, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
