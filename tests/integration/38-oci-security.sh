@@ -18,7 +18,7 @@ for key in kernel.pid_max vm.swappiness kernel.hostname fs.file-max kernel.core_
 	refused "sysctl '$key'" "config.json: linux.sysctl" ".linux.sysctl = {\"$key\": \"1\"}"
 done
 refused 'a sysctl that does not exist' "linux.sysctl.*'/proc/sys/net/no/such'.*No such file|linux.sysctl.*net.no.such" '.linux.sysctl = {"net.no.such": "1"}'
-refused 'a value that the kernel refuses' "linux.sysctl.*net.ipv4.ip_forward.*Invalid argument" '.linux.sysctl = {"net.ipv4.ip_forward": "x"}'
+refused 'a value that the kernel refuses' "linux.sysctl.*net.ipv4.ip_forward.*[Ii]nvalid argument" '.linux.sysctl = {"net.ipv4.ip_forward": "x"}'
 refused 'a value that is no string' "config.json: linux.sysctl" '.linux.sysctl = {"net.ipv4.ip_forward": 1}'
 for one in network:net.ipv4.ip_forward ipc:kernel.msgmax; do
 	refused "without a ${one%%:*} namespace" "config.json: linux.sysctl.*${one%%:*}" ".linux.namespaces |= map(select(.type != \"${one%%:*}\"))" ".linux.sysctl = {\"${one#*:}\": \"1\"}"
