@@ -325,10 +325,24 @@ static const char *kernel_says(int fs)
 	return line + 2; /* "e " */
 }
 
+/* What a user namespace wants for a file system that shows a namespace. */
+static const char *mount_hint(long code, const char *type)
+{
+	if (code != EPERM)
+		return "";
+	if (equal(type, "sysfs"))
+		return "in a user namespace it needs a network namespace made there, and a /sys that is not covered";
+	if (equal(type, "proc"))
+		return "in a user namespace it needs a pid namespace made there, and a /proc that is not covered";
+	return "";
+}
+
 static _Noreturn void fail_mount(long code, int fs, const struct plan_mount *m, const char *option)
 {
 	const char *said = kernel_says(fs);
 
+	if (!*said && !option)
+		said = mount_hint(code, text(m->type));
 	fail(code, "mount %s on '%s'%s%s%s%s%s%s", text(m->type), text(m->target), option ? ": option '" : "",
 	     option ? option : "", option ? "'" : "", *said ? " (" : "", said, *said ? ")" : "");
 }
@@ -363,7 +377,8 @@ static int new_mount(const struct plan_mount *m)
 
 	if (fs == -ENODEV)
 		fail(-fs, "mount %s on '%s': the kernel has no such file system", text(m->type), text(m->target));
-	check(fs, "mount %s on '%s'", text(m->type), text(m->target));
+	if (fs < 0)
+		fail_mount(-fs, -1, m, NULL);
 	if (m->source && !fallback) {
 		r = sys(fsconfig, fs, FSCONFIG_SET_STRING, "source", text(m->source), 0);
 		if (r < 0)
