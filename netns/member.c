@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "netns/address.h"
+#include "netns/flows.h"
 #include "netns/guard.h"
 #include "netns/hosts.h"
 #include "netns/lease.h"
@@ -349,6 +350,8 @@ static int write_ports(struct host *host, const struct net_member *member, const
 	r = nft_commit(&host->nft, e);
 	if (r == -EEXIST || r == -EBUSY)
 		r = name_holder(&host->nft, member, new, n_new, e);
+	if (!r)
+		flows_forget_past(member, new, n_new);
 	return r;
 }
 
@@ -383,6 +386,7 @@ static void remove_elements(struct host *host, const struct net_member *member)
 	nft_remove_ports(&host->nft, member, ports, n);
 	if (nft_commit(&host->nft, NULL))
 		nft_remove_each(&host->nft, member, ports, n);
+	flows_forget_to(member, ports, n);
 }
 
 static int remove_links(struct host *host, const struct net_member *member, int netns_fd, struct error *e)
@@ -602,6 +606,7 @@ static int unpublish_one(struct host *host, const char *id, const struct net_por
 		nft_add_counters(&host->nft, &member);
 		r = nft_commit(&host->nft, e);
 	}
+	flows_forget_to(&member, port, 1);
 	return r ?: store_save_ports(&host->store, id, member.name, ports, left, e);
 }
 

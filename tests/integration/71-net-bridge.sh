@@ -74,6 +74,29 @@ refuses 'a join that fails' 'published by' join h c network=default publish=192.
 is 'leaves nothing' "$(net h members c)$(link_field c eth0 .ifname)$(find "$work/net/h" -name '*c*' -path '*members*')" ''
 refuses 'a second interface of that name' "already has an interface 'eth0'" net h join a "$(ns_file a)" network=default
 
+# A peer that keeps sending from one socket, while the port changes hands.
+on out /usr/bin/python3 - >"$work/peer" <<'PEER' &
+import socket, time
+peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+peer.settimeout(0.1)
+for _ in range(100):
+    peer.sendto(b'x' * 2, ('192.0.2.1', 5353))
+    try:
+        print(peer.recv(100).decode(), flush=True)
+    except OSError:
+        print('-', flush=True)
+    time.sleep(0.05)
+PEER
+peer=$!
+serve b udp "$b4" 54
+net h publish a 0.0.0.0:5353:53/udp
+wait_for 5 grep -q 192.0.2.2 "$work/peer"
+net h unpublish a 0.0.0.0:5353:53/udp
+net h publish b 0.0.0.0:5353:54/udp
+: >"$work/peer"
+sleep 0.5
+like 'a peer that goes on sending reaches who has the port now' "$(tail -n 1 "$work/peer")" 192.0.2.2
+kill $peer
 check 'leaving' net h leave a
 is 'its link is gone' "$(link_field a eth0 .ifname)" ''
 is 'its leases are free' "$(find "$work/net/h/state/networks/default/leases" -name "$a4" -o -name "$a6")" ''
