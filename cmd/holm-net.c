@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "netns/devices.h"
 #include "netns/hosts.h"
@@ -347,6 +348,16 @@ static int serve(char *buffer, size_t room, struct error *e)
 	return r;
 }
 
+static void send_warning(enum log_level level, const char *text, void *data)
+{
+	char warning[ERROR_TEXT_SIZE];
+
+	(void)data;
+	snprintf(warning, sizeof(warning), "%s", text);
+	if (level == LOG_LEVEL_WARNING && send_reply(NET_REPLY_WARNING, warning, sizeof(warning)))
+		return; /* nobody listens any more */
+}
+
 int main(void)
 {
 	static _Alignas(16) char buffer[NET_MESSAGE_MAX];
@@ -361,6 +372,7 @@ int main(void)
 	/* Whatever the caller's caller left open is not ours. */
 	close_range(NET_SOCKET + 1, ~0U, 0);
 	fcntl(NET_SOCKET, F_SETFD, FD_CLOEXEC);
+	log_set_sink(send_warning, NULL);
 	r = serve(buffer, sizeof(buffer), &e);
 	if (!r)
 		e = ERROR_INIT;

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "netns/address.h"
 #include "netns/names.h"
@@ -138,6 +139,11 @@ static int call_finish(struct net_call *call, const struct sink *sink, struct er
 			if (e)
 				*e = reply.error;
 			return error_return(&reply.error);
+		}
+		if (reply.type == NET_REPLY_WARNING && reply.size == sizeof(reply.warning)) {
+			reply.warning[sizeof(reply.warning) - 1] = 0;
+			log_warning("%s", reply.warning);
+			continue;
 		}
 		if (!sink || reply.type != sink->type || reply.size != sink->size)
 			return error_bug(e, "holm-net sent a reply of type %u with %u bytes", reply.type, reply.size);

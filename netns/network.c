@@ -677,6 +677,16 @@ static int attach_uplink(struct netlink *netlink, const struct net_network *netw
 	return netlink_commit(netlink, e);
 }
 
+static void warn_of_dropper(const char *family, const char *table, const char *chain, void *data)
+{
+	const struct net_network *network = data;
+
+	log_warning(
+	    "the firewall chain '%s' of table '%s %s' drops forwarded packets: unless it accepts those of '%s', "
+	    "members of network '%s' reach no further than the host, and are reached from nowhere else",
+	    chain, family, table, network->bridge, network->name);
+}
+
 static int make_bridge(const struct store *store, struct netlink *netlink, struct nft *nft,
 		       const struct net_network *network, uint32_t mtu, int *ret_index, struct error *e)
 {
@@ -712,7 +722,11 @@ static int make_bridge(const struct store *store, struct netlink *netlink, struc
 		nft_begin(nft);
 		nft_add_network(nft, network);
 		r = nft_commit(nft, e);
-		return r || network->type != NET_TYPE_BRIDGE ? r : open_uplinks(store, netlink, nft, network, e);
+		if (r || network->type != NET_TYPE_BRIDGE)
+			return r;
+		if (nft_each_dropper(nft, warn_of_dropper, (void *)network, NULL))
+			log_warning("the host's firewall chains can't be listed");
+		return open_uplinks(store, netlink, nft, network, e);
 	}
 	link_configure_port(netlink, link.index, network->bridge, network->name, false);
 	r = netlink_commit(netlink, e);
@@ -847,6 +861,8 @@ static int repair_network(const struct net_network *network, void *data, struct 
 
 	if (!network_is_routed(network) || network->type != NET_TYPE_BRIDGE || !if_nametoindex(network->bridge))
 		return 0;
+	if (nft_each_dropper(repair->nft, warn_of_dropper, (void *)network, NULL))
+		log_warning("the host's firewall chains can't be listed");
 	return open_uplinks(repair->store, repair->netlink, repair->nft, network, e);
 }
 

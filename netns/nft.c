@@ -940,6 +940,47 @@ int nft_read_counters(struct nft *nft, const struct net_member *member, struct n
 		       ?: read_counter(nft, RECEIVED_WAN6, six, &wan->received_bytes, &wan->received_packets, e);
 }
 
+/* ---- chains of others ---- */
+
+struct dropper_walk {
+	void (*each)(const char *family, const char *table, const char *chain, void *data);
+	void *data;
+};
+
+static int look_at_chain(const struct nlmsghdr *message, void *data, struct error *e)
+{
+	static const char *const families[] = {[NFPROTO_INET] = "inet", [NFPROTO_IPV4] = "ip", [NFPROTO_IPV6] = "ip6"};
+	struct nftnl_chain *chain = checked(nftnl_chain_alloc());
+	const struct dropper_walk *walk = data;
+
+	(void)e;
+	if (!nftnl_chain_nlmsg_parse(message, chain) && nftnl_chain_is_set(chain, NFTNL_CHAIN_HOOKNUM) &&
+	    nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM) == NF_INET_FORWARD &&
+	    nftnl_chain_get_u32(chain, NFTNL_CHAIN_POLICY) == NF_DROP) {
+		uint32_t family = nftnl_chain_get_u32(chain, NFTNL_CHAIN_FAMILY);
+
+		if (family < ARRAY_SIZE(families) && families[family])
+			walk->each(families[family], nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE),
+				   nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME), walk->data);
+	}
+	nftnl_chain_free(chain);
+	return 0;
+}
+
+int nft_each_dropper(struct nft *nft,
+		     void (*each)(const char *family, const char *table, const char *chain, void *data), void *data,
+		     struct error *e)
+{
+	struct dropper_walk walk = {each, data};
+	struct nfgenmsg *header;
+
+	netlink_add(&nft->netlink, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, NLM_F_DUMP, sizeof(*header),
+		    (void **)&header, "list the host's nftables chains");
+	header->nfgen_family = NFPROTO_UNSPEC;
+	header->version = NFNETLINK_V0;
+	return netlink_query(&nft->netlink, look_at_chain, &walk, e);
+}
+
 /* ---- laying ---- */
 
 static void lay_structure(struct nft *nft)

@@ -64,6 +64,14 @@ void nft_remove_each(struct nft *nft, const struct net_member *member, const str
 int nft_find_holder(struct nft *nft, const struct net_member *member, const struct net_port *port,
 		    char ret_id[NET_ID_SIZE], uint16_t *ret_port, struct error *e) must_check;
 
+/*
+ * Calls each() for every chain of others that drops forwarded packets unless a rule of its own accepts them: what
+ * our table accepts is dropped there all the same.
+ */
+int nft_each_dropper(struct nft *nft,
+		     void (*each)(const char *family, const char *table, const char *chain, void *data), void *data,
+		     struct error *e) must_check;
+
 /* Fills lan and wan of ret. */
 int nft_read_counters(struct nft *nft, const struct net_member *member, struct net_counters *ret,
 		      struct error *e) must_check;

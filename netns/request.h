@@ -72,6 +72,7 @@ enum net_reply_type {
 	NET_REPLY_MEMBER,   /* struct net_member */
 	NET_REPLY_PORT,	    /* struct net_published */
 	NET_REPLY_COUNTERS, /* struct net_counters */
+	NET_REPLY_WARNING,  /* text: for holm's log */
 	_NET_REPLY_N
 };
 
@@ -85,6 +86,7 @@ struct net_reply {
 		struct net_member member;
 		struct net_published published;
 		struct net_counters counters;
+		char warning[ERROR_TEXT_SIZE];
 	};
 };
 

@@ -129,6 +129,26 @@ before=$(on h nft list table ip nat; on h nft list table ip filter)
 check 'beside the rules of Docker: publishing' net h publish c 192.0.2.1:8092:80
 serve c tcp 0.0.0.0 80
 is 'it works' "$(ask out tcp 192.0.2.1 8092)" 192.0.2.2
-check 'repair and leave' sh -c ":"
-net h repair && net h leave d
+is 'nothing to warn of' "$(net h repair 2>&1)" ''
+net h leave d
 is 'the rules of others are as they were' "$(on h nft list table ip nat; on h nft list table ip filter)" "$before"
+
+on h nft 'chain ip filter FORWARD { policy drop; }'
+like 'a chain that drops what is forwarded is warned of' "$(net h repair 2>&1)" \
+	"the firewall chain 'FORWARD' of table 'ip filter' drops .* 'holm-default'"
+is 'then members do not get out' "$(ask b tcp 192.0.2.2 80)" silence
+on h sh -c 'echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables' 2>/dev/null
+is 'but see each other' "$(ask c tcp "$b4" 80)" "$(ip_on c -4 -j addr show eth0 | jq -r '.[0].addr_info[0].local')"
+is 'and ports work from the host' "$(ask h tcp 192.0.2.1 8080)" 192.0.2.1
+on h nft 'insert rule ip filter DOCKER-USER iifname "holm-*" accept'
+on h nft 'insert rule ip filter DOCKER-USER oifname "holm-*" accept'
+is 'until it is told (docs/network.md)' "$(ask b tcp 192.0.2.2 80) $(ask out tcp 192.0.2.1 8080)" '192.0.2.1 192.0.2.2'
+
+# --- after a reboot: what was on a tmpfs is gone, what the kernel had too, the network's facts are not ---
+for name in b c; do net h leave "$name"; done
+ip_on h link del holm-default
+on h nft flush ruleset
+rm -rf "$work/net/h/state"
+join h b network=default publish=192.0.2.1:8080:80
+is 'a network is there again' "$(ask out tcp 192.0.2.1 8080) $(ask b tcp 192.0.2.2 80)" '192.0.2.2 192.0.2.1'
+is 'with the addresses it had' "$(part address4)" "$b4"
