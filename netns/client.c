@@ -502,7 +502,8 @@ int net_collect(const struct net_paths *paths, void (*each)(const struct net_mem
 
 /* ---- from the configuration ---- */
 
-static int read_addresses(const char *text, struct net_interface *ret, struct error *e)
+/* "ADDRESS", or one of each family with a comma between. */
+static int read_addresses(const char *text, struct net_address *four, struct net_address *six, struct error *e)
 {
 	char copy[2 * 64], *rest = copy;
 
@@ -515,7 +516,7 @@ static int read_addresses(const char *text, struct net_interface *ret, struct er
 		if (address_parse(one, &address))
 			return error_refuse(e, ERROR_INVALID,
 					    "'%s' is not an address, or an IPv4 and an IPv6 one with a comma", text);
-		to = address.family == AF_INET ? &ret->address4 : &ret->address6;
+		to = address.family == AF_INET ? four : six;
 		if (to->family)
 			return error_refuse(e, ERROR_INVALID, "'%s' holds two addresses of one family", text);
 		*to = address;
@@ -523,17 +524,37 @@ static int read_addresses(const char *text, struct net_interface *ret, struct er
 	return 0;
 }
 
+static int read_routes(const struct spec_holm_network *network, struct net_interface *ret, struct error *e)
+{
+	int r = 0;
+
+	if (network->n_routes > NET_ROUTES_MAX)
+		return error_refuse(e, ERROR_INVALID, "there are %zu routes, and %d is the most", network->n_routes,
+				    NET_ROUTES_MAX);
+	for (; !r && ret->n_routes < network->n_routes; ret->n_routes++)
+		r = net_parse_route(network->routes[ret->n_routes], &ret->routes[ret->n_routes], e);
+	return r;
+}
+
 static int read_interface(const struct spec_holm_network *network, struct net_interface *ret, struct error *e)
 {
-	*ret = (struct net_interface){0};
-	if (network->mac)
-		ret->has_mac = true;
-	return copy_text(ret->network, sizeof(ret->network), network->network, "the network's name", e)
-		       ?: copy_text(ret->name, sizeof(ret->name), network->interface, "the interface name", e)
-		       ?: (network->address ? read_addresses(network->address, ret, e) : 0)
-		       ?: (network->mac ? net_parse_mac(network->mac, ret->mac, e) : 0)
-		       ?: (network->rate_egress ? net_parse_rate(network->rate_egress, &ret->egress, e) : 0)
-		       ?: (network->rate_ingress ? net_parse_rate(network->rate_ingress, &ret->ingress, e) : 0);
+	const char *gateway = network->gateway;
+	int r;
+
+	*ret = (struct net_interface){.has_mac = network->mac != NULL, .no_gateway = str_equal(gateway, "none")};
+	r = copy_text(ret->network, sizeof(ret->network), network->network, "the network's name", e)
+		?: copy_text(ret->name, sizeof(ret->name), network->interface, "the interface name", e);
+	if (!r && network->address)
+		r = read_addresses(network->address, &ret->address4, &ret->address6, e);
+	if (!r && gateway && !ret->no_gateway)
+		r = read_addresses(gateway, &ret->gateway4, &ret->gateway6, e);
+	if (!r && network->mac)
+		r = net_parse_mac(network->mac, ret->mac, e);
+	if (!r && network->rate_egress)
+		r = net_parse_rate(network->rate_egress, &ret->egress, e);
+	if (!r && network->rate_ingress)
+		r = net_parse_rate(network->rate_ingress, &ret->ingress, e);
+	return r ?: read_routes(network, ret, e);
 }
 
 int net_interfaces_of(const struct spec_holm_network *networks, size_t n, struct net_interface **ret,

@@ -273,6 +273,9 @@ struct spec_linux {
 struct spec_holm_network {
 	const char *network;
 	const char *interface, *address, *mac; /* NULL: absent */
+	const char *gateway;		       /* NULL: the network's; "none" */
+	const char **routes;		       /* "SUBNET via ADDRESS" */
+	size_t n_routes;
 	const char **publish;
 	size_t n_publish;
 	const char *rate_egress, *rate_ingress; /* NULL: absent */

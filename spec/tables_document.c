@@ -138,6 +138,8 @@ static const struct field holm_network_fields[] = {
     F_STRING("interface", spec_holm_network, interface, 0),
     F_STRING("address", spec_holm_network, address, 0),
     F_STRING("mac", spec_holm_network, mac, 0),
+    F_STRING("gateway", spec_holm_network, gateway, 0),
+    F_STRINGS("routes", spec_holm_network, routes, n_routes, 0),
     F_STRINGS("publish", spec_holm_network, publish, n_publish, 0),
     F_SAME("rate", rate, 0),
 };

@@ -31,11 +31,11 @@ check 'IPv4 traffic goes through it' on c python3 -c 'import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(("10.1.2.1", 9)); s.send(b"x")'
 server_and_client='import socket, subprocess, sys
 server = socket.socket(socket.AF_INET6); server.bind(("fd00:1::1", 7)); server.listen(); server.settimeout(10)
-client = subprocess.Popen(["ip", "netns", "exec", sys.argv[1], sys.executable, "-c",
+client = subprocess.Popen(["nsenter", "--net=" + sys.argv[1], sys.executable, "-c",
 	"import socket; socket.create_connection((\"fd00:1::1\", 7), 10)"])
 print(server.accept()[1][0]); client.wait()'
 is 'IPv6 traffic goes through it, from its address' \
-	"$(on a python3 -c "$server_and_client" "$prefix-c")" fd00:1::5
+	"$(on a python3 -c "$server_and_client" "$(ns_file c)")" fd00:1::5
 
 ip_on a link add two type veth peer name two_b
 check 'without a name it keeps its own' net a move "$(ns_file c)" two

@@ -40,7 +40,7 @@ ip_on a link set eth0 address "$b_mac" up
 is 'the same with the whole stack: address and MAC taken over' "$(ask c tcp "$b4" 80)" "$(ip_on c -4 -j addr show eth0 | jq -r '.[0].addr_info[0].local')"
 like 'and who did it reaches nobody' "$(ask a tcp 10.66.0.1 80)" 'silence|unreachable'
 check 'leaving with another MAC than it had' net h leave a
-ip netns del "$prefix-a"
+unhost a
 
 # --- networks apart ---
 net h create quiet isolated >/dev/null
@@ -81,7 +81,7 @@ is 'not even without our table' "$(ask c tcp 127.0.0.1 99)" silence
 host other
 ip_on h link add virbr0 type bridge
 ip_on h addr add 198.51.100.1/24 dev virbr0
-ip_on h link add vo type veth peer name eth0 netns "$prefix-other"
+ip_on h link add vo type veth peer name eth0 netns "${holder[other]}"
 ip_on h link set vo master virbr0 up
 ip_on h link set virbr0 up
 ip_on other addr add 198.51.100.2/24 dev eth0

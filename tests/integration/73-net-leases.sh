@@ -30,7 +30,7 @@ join h a network=one name=net0 address=10.99.0.77 address=fd00:99::77 mac=02:00:
 is 'fixed addresses' "$(part address4) $(part address6) $(part mac)" '10.99.0.77 fd00:99::77 02:00:00:00:77:77'
 is 'inside too' "$(link_field a net0 '[.address] + [.addr_info[] | select(.scope == "global").local] | join(" ")')" \
 	'02:00:00:00:77:77 10.99.0.77 fd00:99::77'
-ip netns add "$prefix-b"
+host b
 refuses 'an address that is taken' "exists: .*10.99.0.77 of network 'one' is leased to 'a'" \
 	net h join b "$(ns_file b)" network=one address=10.99.0.77
 refuses 'an address outside' 'invalid: .*10.98.0.1 is not in a subnet' net h join b "$(ns_file b)" network=one address=10.98.0.1
@@ -48,7 +48,7 @@ net h leave b
 net h leave a
 
 # --- many ---
-for i in $(seq 200); do ip netns add "$prefix-m$i"; done
+for i in $(seq 200); do host "m$i"; done
 pids=()
 for i in $(seq 200); do net h join "m$i" "$(ns_file "m$i")" network=one >"$work/m$i" & pids+=($!); done
 wait "${pids[@]}"
@@ -70,7 +70,7 @@ for i in 1 2 3 4 5; do
 	join h "t$i" network=tiny instance="$work/instances/t$i"
 	[ $i != 3 ] || t3=$(part address4)
 done
-ip netns add "$prefix-t6"
+host t6
 refuses 'a full subnet' "limit: .*network 'tiny' has no free address in 10.98.0.0/29" \
 	net h join t6 "$(ns_file t6)" network=tiny
 rmdir "$work/instances/t3"
@@ -91,7 +91,7 @@ snapshot() {
 	(cd "$work/net/h" && find . ! -name '*lock' ! -name '.opened' ! -name '.ready' | sort && cat state/networks/one/hosts | grep -v '^ *$')
 }
 if command -v strace >/dev/null; then
-	ip netns add "$prefix-k"
+	host k
 	join h k network=one publish=127.0.0.1:8080:80 egress=10M ingress=10M
 	net h leave k
 	before=$(snapshot)

@@ -16,7 +16,7 @@ for name in a b out; do
 	on "$name" /usr/bin/python3 "$traffic" sink 0.0.0.0 5001 >"$work/sink-$name" 2>&1 &
 	servers+=($!)
 done
-wait_for 5 sh -c "ip netns exec $prefix-out ss -ltn | grep -q :5001 && ip netns exec $prefix-a ss -ltn | grep -q :5001"
+wait_for 5 sh -c "nsenter --net=$(ns_file out) ss -ltn | grep -q :5001 && nsenter --net=$(ns_file a) ss -ltn | grep -q :5001"
 
 # rate FROM ADDRESS NAME: bytes per second that arrive at NAME's sink
 rate() {

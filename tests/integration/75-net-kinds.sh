@@ -9,7 +9,7 @@ outside h out
 serve out tcp 0.0.0.0 80
 
 # A second uplink: macvlan and ipvlan do not share one.
-ip_on h link add up4 type veth peer name eth4 netns "$prefix-out"
+ip_on h link add up4 type veth peer name eth4 netns "${holder[out]}"
 ip_on h link set up4 up
 ip_on out addr add 198.18.0.2/24 dev eth4
 ip_on out link set eth4 up
@@ -96,9 +96,9 @@ fi
 
 # --- a bridge with an uplink ---
 refuses 'an uplink with addresses of the host' "state: .*the uplink 'up0' has addresses of the host" \
-	sh -c "NET_STATE=$work/net/h/state NET_CONFIG=$work/net/h/config ip netns exec $prefix-h $work/net/net create onup uplink=up0 &&
-	NET_STATE=$work/net/h/state NET_CONFIG=$work/net/h/config ip netns exec $prefix-h $work/net/net join u1 $(ns_file m1) network=onup"
-ip_on h link add up2 type veth peer name eth2 netns "$prefix-out"
+	sh -c "NET_STATE=$work/net/h/state NET_CONFIG=$work/net/h/config nsenter --net=$(ns_file h) $work/net/net create onup uplink=up0 &&
+	NET_STATE=$work/net/h/state NET_CONFIG=$work/net/h/config nsenter --net=$(ns_file h) $work/net/net join u1 $(ns_file m1) network=onup"
+ip_on h link add up2 type veth peer name eth2 netns "${holder[out]}"
 ip_on out addr add 203.0.113.2/24 dev eth2
 ip_on out link set eth2 up
 check 'a bridge with an uplink' net h create lan uplink=up2 subnet=203.0.113.0/24 gateway=203.0.113.2

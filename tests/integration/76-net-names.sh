@@ -31,11 +31,12 @@ done
 check 'it does not grow for ever' test "$(stat -c %s "$hosts")" -lt 20000
 is 'and keeps who is there' "$(grep -c "^$db4" "$hosts")" 1
 
-# --- resolv.conf: what ip netns exec puts over the host's ---
-mkdir -p "/etc/netns/$prefix-h"
-trap 'status=$?; rm -rf "/etc/netns/$prefix-h"; rmdir /etc/netns 2>/dev/null; remove_hosts; (exit $status); finish' EXIT
+# --- resolv.conf ---
 printf 'search example.org\nnameserver 127.0.0.53\nnameserver ::1\nnameserver 192.0.2.53\nnameserver  2001:db8::53 # second\noptions edns0\n' \
-	>"/etc/netns/$prefix-h/resolv.conf"
-join h web network=default
+	>"$work/resolv.conf"
+# shellcheck disable=SC2016
+check 'a join on a host with another resolv.conf' on h env NET_STATE="$work/net/h/state" NET_CONFIG="$work/net/h/config" \
+	unshare --mount --propagation private sh -c 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"' sh "$work/resolv.conf" \
+	"$work/net/net" join web "$(ns_file web)" network=default
 is 'resolv.conf without loopback servers' "$(cat "$work/net/h/state/resolv.conf")" \
 	"$(printf 'search example.org\nnameserver 192.0.2.53\nnameserver  2001:db8::53 # second\noptions edns0')"

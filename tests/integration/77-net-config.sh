@@ -83,9 +83,9 @@ bundle -- true
 config '.holm.networks = [{"network": "default", "publish": ["80"]}]'
 refuses 'a port that is none' 'holm.networks\[0\]: .80. is not' holm run "$id"
 
-bundle -- sh -c 'ip -4 addr show eth0; ip -4 addr show x1'
-config '.holm.networks = [{"network": "default"}, {"network": "default", "interface": "x1", "address": "10.66.3.33", "mac": "02:00:00:00:00:33"}]'
-like 'two interfaces, one fixed' "$(holm run "$id")" 'inet 10\.66\..*inet 10\.66\.3\.33/22'
+bundle -- sh -c 'ip -4 addr show eth0; ip -4 addr show x1; ip route'
+config '.holm.networks = [{"network": "default"}, {"network": "default", "interface": "x1", "address": "10.66.3.33", "mac": "02:00:00:00:00:33", "gateway": "none", "routes": ["10.77.0.0/16 via 10.66.0.1"]}]'
+like 'two interfaces, one fixed' "$(holm run "$id")" 'inet 10\.66\..*inet 10\.66\.3\.33/22.*10\.77\.0\.0/16 via 10\.66\.0\.1 dev x1'
 
 kill -9 "$pid"
 wait_status stopped "$web"

@@ -1,35 +1,44 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What the tests of the network share; sourced after lib.sh.  "Hosts" are network namespaces whose names begin with
-# $prefix, connected by veth links; they are removed at the end.
+# What the tests of the network share; sourced after lib.sh.  "Hosts" and instances are network namespaces, each held by a
+# process that sleeps in it: no name in /run/netns, which others of the machine clear.
 # shellcheck disable=SC2034,SC2154
 [ "$(id -u)" -eq 0 ] || skip_all 'needs root'
 command -v ip >/dev/null || skip_all 'needs iproute2'
 mkdir "$work/net" && cp "$BUILD/tests/drive/net" "$BUILD/holm-net" "$work/net/" || exit 1
+declare -A holder=()
 
 # host NAME...: makes network namespaces
 host() {
-	local name
-	for name; do ip netns add "$prefix-$name" && ip -n "$prefix-$name" link set lo up; done
+	local name fd
+	for name; do
+		exec {fd}< <(exec unshare --net sh -c 'ip link set lo up; echo $$; exec sleep 100000')
+		read -r "holder[$name]" <&"$fd"
+		exec {fd}<&-
+	done
+}
+
+# unhost NAME: its process ends, and with it the namespace
+unhost() {
+	kill -9 "${holder[$1]}"
+	unset "holder[$1]"
 }
 
 # on NAME COMMAND...: runs it in that host
 on() {
 	local name=$1
 	shift
-	ip netns exec "$prefix-$name" "$@"
+	nsenter --net="$(ns_file "$name")" "$@"
 }
 
 # ip_on NAME ARGUMENT...: ip(8) there
 ip_on() {
-	local name=$1
-	shift
-	ip -n "$prefix-$name" "$@"
+	on "$1" ip "${@:2}"
 }
 
 ns_file() {
-	echo "/run/netns/$prefix-$1"
+	echo "/proc/${holder[$1]}/ns/net"
 }
 
 # net NAME VERB...: the driver of netns/client.h, on host NAME, with that host's folders
@@ -43,7 +52,7 @@ net() {
 join() {
 	local host=$1 id=$2
 	shift 2
-	[ -e "$(ns_file "$id")" ] || ip netns add "$prefix-$id"
+	[ -n "${holder[$id]-}" ] || host "$id"
 	joined=$(net "$host" join "$id" "$(ns_file "$id")" "$@")
 }
 
@@ -55,7 +64,7 @@ part() {
 # outside HOST NAME: another host NAME, 192.0.2.2 and 2001:db8::2, on HOST's uplink, which gets .1 and ::1
 outside() {
 	host "$2"
-	ip_on "$1" link add up0 type veth peer name eth0 netns "$prefix-$2"
+	ip_on "$1" link add up0 type veth peer name eth0 netns "${holder[$2]}"
 	ip_on "$1" addr add 192.0.2.1/24 dev up0
 	ip_on "$1" addr add 2001:db8::1/64 dev up0 nodad
 	ip_on "$1" link set up0 up
@@ -77,7 +86,7 @@ serve() {
 	servers+=($!)
 	local option=-ltn
 	[ "$1" = tcp ] || option=-lun
-	wait_for 5 sh -c "ip netns exec $prefix-$name ss $option | grep -qF ':$3 '" || not_ok "a server on $* in $name"
+	wait_for 5 sh -c "nsenter --net=$(ns_file "$name") ss $option | grep -qF ':$3 '" || not_ok "a server on $* in $name"
 }
 
 # ask HOST PROTOCOL ADDRESS PORT [SIZE]
@@ -93,10 +102,7 @@ link_field() {
 }
 
 remove_hosts() {
-	local name
 	[ ${#servers[@]} -eq 0 ] || kill "${servers[@]}" 2>/dev/null
-	for name in /run/netns/"$prefix"-*; do
-		[ ! -e "$name" ] || ip netns del "${name##*/}"
-	done
+	[ ${#holder[@]} -eq 0 ] || kill -9 "${holder[@]}" 2>/dev/null
 }
 trap 'status=$?; remove_hosts; (exit $status); finish' EXIT

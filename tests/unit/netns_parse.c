@@ -178,9 +178,16 @@ static void test_subnets(void **state)
 static void test_configuration(void **state)
 {
 	const char *publish[] = {"8080:80", "[::]:53:53/udp"};
+	const char *routes[] = {"192.168.7.0/24 via 10.0.0.9", "fd07::/64 via fd00::9"};
 	struct spec_holm_network networks[] = {
 	    {.network = "default", .publish = publish, .n_publish = 2, .rate_egress = "8M"},
-	    {.network = "lan", .interface = "lan0", .address = "10.0.0.5,fd00::5", .mac = "02:00:00:00:00:05"},
+	    {.network = "lan",
+	     .interface = "lan0",
+	     .address = "10.0.0.5,fd00::5",
+	     .mac = "02:00:00:00:00:05",
+	     .gateway = "none",
+	     .routes = routes,
+	     .n_routes = 2},
 	};
 	struct net_interface *interfaces;
 	struct net_port *list;
@@ -197,12 +204,18 @@ static void test_configuration(void **state)
 	assert_int_equal(interfaces[1].address4.bytes[3], 5);
 	assert_int_equal(interfaces[1].address6.bytes[15], 5);
 	assert_int_equal(interfaces[1].mac[5], 5);
+	assert_true(interfaces[1].no_gateway && !interfaces[0].no_gateway);
+	assert_int_equal(interfaces[1].n_routes, 2);
+	assert_int_equal(interfaces[1].routes[1].via.bytes[15], 9);
 	free(interfaces);
 	free(list);
 	publish[1] = "x";
 	assert_int_equal(net_interfaces_of(networks, 2, &interfaces, &list, &n, &e), -EINVAL);
 	assert_string_equal(e.text, "holm.networks[0]: 'x' is not [ADDRESS:]PORT[-PORT]:PORT[/tcp|udp]");
 	publish[1] = "1:1";
+	routes[0] = "192.168.7.1/24 via 10.0.0.9";
+	assert_int_equal(net_interfaces_of(networks, 2, &interfaces, &list, &n, &e), -EINVAL);
+	assert_string_equal(e.text, "holm.networks[1]: '192.168.7.1/24 via 10.0.0.9' is not 'SUBNET via ADDRESS'");
 	networks[1].address = "10.0.0.5,10.0.0.6";
 	assert_int_equal(net_interfaces_of(networks, 2, &interfaces, &list, &n, &e), -EINVAL);
 	assert_string_equal(e.text, "holm.networks[1]: '10.0.0.5,10.0.0.6' holds two addresses of one family");
