@@ -83,11 +83,11 @@ static int load_process(struct execution *x, struct error *e)
 	r = limits_fit(x->process, limits, e);
 	if (!r)
 		r = caps_resolve(x->process->capabilities, record->user_namespace, &x->capabilities, e);
-	if (!r && !faccessat(x->handle.folder, RECORD_SECCOMP, F_OK, 0)) {
-		x->has_seccomp = true;
-		r = record_load_seccomp(x->handle.folder, record, &x->handle.arena, &x->seccomp, e);
-	}
-	return r;
+	if (r)
+		return r;
+	/* Only where there is none it is done without. */
+	x->has_seccomp = !faccessat(x->handle.folder, RECORD_SECCOMP, F_OK, 0) || errno != ENOENT;
+	return x->has_seccomp ? record_load_seccomp(x->handle.folder, record, &x->handle.arena, &x->seccomp, e) : 0;
 }
 
 static int check_terminal(const struct execution *x, struct error *e)
