@@ -68,7 +68,7 @@ static int derive_status(struct handle *h, struct error *e)
 		return 0;
 	}
 	h->status = CONTAINER_RUNNING;
-	if (!faccessat(h->folder, RECORD_START, F_OK, AT_SYMLINK_NOFOLLOW) && !launch_is_waiting(h->folder, &ignored))
+	if ((!faccessat(h->folder, RECORD_START, F_OK, AT_SYMLINK_NOFOLLOW) || errno != ENOENT) && !launch_is_waiting(h->folder, &ignored))
 		h->status = CONTAINER_CREATED;
 	if (!cgroup_is_frozen(&h->record.cgroup, &frozen, &ignored) && frozen)
 		h->status = CONTAINER_PAUSED;
@@ -88,11 +88,12 @@ int handle_open(struct handle *h, const struct runtime *runtime, const char *id,
 {
 	int r = open_folder(h, runtime, id, e);
 
-	if (!r)
-		r = record_load(h->folder, id, &h->arena, &h->record, e);
-	if (!r)
-		r = derive_status(h, e);
-	return r;
+	if (r)
+		return r;
+	r = record_load(h->folder, id, &h->arena, &h->record, e);
+	if (r && e->kind == ERROR_INVALID && record_is_locked(h->folder)) /* half written */
+		return error_refuse(e, ERROR_STATE, "container '%s': it is being created", id);
+	return r ? r : derive_status(h, e);
 }
 
 void handle_release(struct handle *h)

@@ -448,8 +448,6 @@ int record_load(int folder, const char *id, struct arena *arena, struct record *
 	if (!r)
 		r = json_read(text, size, RECORD_FILE, &json, e);
 	required = r ? NULL : json_find_string(json, "bundle");
-	if (!required && record_is_locked(folder)) /* half written */
-		return error_refuse(e, ERROR_STATE, "container '%s': it is being created", id);
 	if (!required)
 		return error_refuse(e, ERROR_INVALID, "container '%s': broken record (delete --force removes it)", id);
 	*ret = (struct record){

@@ -81,8 +81,8 @@ int record_save_seccomp(int folder, const struct seccomp_program *program, struc
 /* Opens ROOT/ID; ERROR_NOT_FOUND ("container does not exist") if there is none. */
 int record_open(int root_fd, const char *id, int *ret_folder, struct error *e) must_check;
 
-/* Strings live in arena.  Without a record, or with half of one, it is ERROR_INVALID, or ERROR_STATE as long as its creator is
-   at work; ERROR_NOT_FOUND if it was deleted since the folder was opened. */
+/* Strings live in arena.  Without a record, or with half of one, it is ERROR_INVALID (its creator is at work, or died);
+   ERROR_NOT_FOUND if it was deleted since the folder was opened. */
 int record_load(int folder, const char *id, struct arena *arena, struct record *ret, struct error *e) must_check;
 int record_load_seccomp(int folder, const struct record *record, struct arena *arena, struct seccomp_program *ret,
 			struct error *e) must_check;
