@@ -68,7 +68,7 @@ INIT_CFLAGS := -std=gnu17 -Os -ffreestanding -fno-builtin -fno-stack-protector -
 	$(if $(filter x86_64,$(arch)),-fcf-protection=none) $(WARNINGS)
 INIT_LDFLAGS := -nostdlib -static -s -Wl,--gc-sections,--build-id=none,-z,noseparate-code,-z,noexecstack
 
-.PHONY: all programs test-programs check unit integration check-vm check-engines check-headers lint format fuzz bench try install \
+.PHONY: all programs test-programs check unit integration check-vm check-engines check-headers lint format fuzz bench bench-limits try install \
 	uninstall clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -136,7 +136,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libholm.a | $(BUILD)/lib
 
 $(tools): $(BUILD)/tests/%: tests/%.c $(BUILD)/flags
 	$(call say,LD)
-	$(Q)mkdir -p $(@D) && $(CC) $(holm_cppflags) -std=gnu17 $(WARNINGS) $(CFLAGS) -MMD -MP -static $< -o $@
+	$(Q)mkdir -p $(@D) && $(CC) $(holm_cppflags) -std=gnu17 $(WARNINGS) $(CFLAGS) -MMD -MP -static $< -lm -o $@
 
 # Drivers make functions of ours callable from a script.
 $(drivers): $(BUILD)/tests/drive/%: $(BUILD)/tests/drive/%.o $(BUILD)/libholm.a
@@ -190,6 +190,11 @@ bench: ## measure against the kernel's floor, crun and runc (CRUN=, RUNC=, ROUND
 	$(Q)tests/packages build bench
 	$(Q)$(MAKE) --no-print-directory test-programs
 	$(Q)BUILD=$(BUILD) tests/bench/bench $(BENCH)
+
+bench-limits: ## measure whether limits hold, and who suffers from whom (SECONDS=, PAIRS=)
+	$(Q)tests/packages build bench
+	$(Q)$(MAKE) --no-print-directory test-programs
+	$(Q)BUILD=$(BUILD) tests/bench/limits $(BENCH)
 
 try: ## the first two minutes with holm
 	$(Q)tests/packages build try

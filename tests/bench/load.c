@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Loads for measuring limits: what behaves well and is measured, and what misbehaves beside it.
+ *
+ *   load matrix|fft|memory SECONDS    work; prints how much per second
+ *   load service SECONDS              wakes every millisecond, works a little; prints how many per second, and the
+ *                                     median and 99th percentile of how late each was done, in microseconds
+ *   load write FILE BYTES             direct writes; prints bytes per second
+ *   load spin N                       N busy processes
+ *   load eat                          takes memory until it is killed, again and again
+ *   load fork                         forks without end
+ *   load disk FILE                    writes and syncs without end
+ *   load send|receive                 floods its loopback with datagrams, or a stream
+ */
+#include <err.h>
+#include <fcntl.h>
+#include <math.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MATRIX = 96, FFT = 4096, STREAM = 4 << 20, BLOCK = 1 << 20, SAMPLES = 1 << 20 };
+
+static double now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+/* ---- work: each call is one unit ---- */
+
+static double work_matrix(void)
+{
+	static double a[MATRIX][MATRIX], b[MATRIX][MATRIX], c[MATRIX][MATRIX];
+	for (int i = 0; i < MATRIX; i++)
+		for (int k = 0; k < MATRIX; k++) {
+			double x = a[i][k] + i - k;
+			for (int j = 0; j < MATRIX; j++)
+				c[i][j] += x * (b[k][j] + j);
+		}
+	return c[1][2];
+}
+
+static double work_fft(void)
+{
+	static double re[FFT], im[FFT];
+	for (int i = 0; i < FFT; i++) {
+		re[i] = i % 17;
+		im[i] = 0;
+	}
+	for (int size = FFT; size > 1; size /= 2)
+		for (int j = 0; j < size / 2; j++) {
+			double angle = -2 * M_PI * j / size, wr = cos(angle), wi = sin(angle);
+			for (int i = j; i < FFT; i += size) {
+				int k = i + size / 2;
+				double r = re[i] - re[k], m = im[i] - im[k];
+				re[i] += re[k];
+				im[i] += im[k];
+				re[k] = r * wr - m * wi;
+				im[k] = r * wi + m * wr;
+			}
+		}
+	return re[1];
+}
+
+static double work_memory(void)
+{
+	static double *a, *b, *c;
+	if (!a) {
+		a = calloc(STREAM, sizeof(*a));
+		b = calloc(STREAM, sizeof(*b));
+		c = calloc(STREAM, sizeof(*c));
+		if (!a || !b || !c)
+			err(1, "memory");
+		memset(b, 1, STREAM * sizeof(*b));
+		memset(c, 2, STREAM * sizeof(*c));
+	}
+	for (int i = 0; i < STREAM; i++)
+		a[i] = b[i] + 3 * c[i];
+	return a[STREAM / 2];
+}
+
+static void measure(double (*work)(void), double seconds)
+{
+	volatile double sink = work(); /* warm */
+	double begin = now(), end;
+	long n = 0;
+	do {
+		sink += work();
+		n++;
+		end = now();
+	} while (end - begin < seconds);
+	printf("%.3f\n", n / (end - begin));
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+static void serve(double seconds)
+{
+	static double late[SAMPLES];
+	double begin = now(), due = begin;
+	int n = 0;
+	while (now() - begin < seconds && n < SAMPLES) {
+		volatile double x = 1;
+		struct timespec t;
+		due += 0.001;
+		if (due < now()) /* what was missed is not caught up with */
+			due = now();
+		t.tv_sec = (time_t)due;
+		t.tv_nsec = (long)((due - (double)t.tv_sec) * 1e9);
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+		for (int i = 0; i < 20000; i++)
+			x = x * 1.0000001 + 1e-9;
+		late[n++] = (now() - due) * 1e6;
+	}
+	seconds = now() - begin;
+	qsort(late, n, sizeof(*late), by_size);
+	printf("%.1f %.1f %.1f\n", n / seconds, late[n / 2], late[n * 99 / 100]);
+}
+
+static void write_file(const char *path, long bytes)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_DIRECT, 0600);
+	void *block = mmap(NULL, BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	double begin = now();
+	if (fd < 0 || block == MAP_FAILED)
+		err(1, "%s", path);
+	for (long n = 0; n < bytes; n += BLOCK)
+		if (write(fd, block, BLOCK) != BLOCK)
+			err(1, "%s", path);
+	printf("%.0f\n", bytes / (now() - begin));
+	unlink(path);
+}
+
+/* ---- misbehaviour ---- */
+
+static void spin(int n)
+{
+	while (--n > 0 && fork() > 0)
+		;
+	for (;;)
+		;
+}
+
+static void eat(void)
+{
+	for (;;) {
+		if (!fork())
+			for (;;) {
+				char *p = mmap(NULL, BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+				if (p == MAP_FAILED)
+					_exit(1);
+				memset(p, 1, BLOCK);
+			}
+		wait(NULL);
+	}
+}
+
+static void fork_bomb(void)
+{
+	signal(SIGCHLD, SIG_IGN);
+	for (;;)
+		fork();
+}
+
+static void fill_disk(const char *path)
+{
+	static char block[BLOCK];
+	for (;;) {
+		int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+		if (fd < 0)
+			err(1, "%s", path);
+		for (int i = 0; i < 64; i++) {
+			if (write(fd, block, BLOCK) != BLOCK)
+				break;
+			fdatasync(fd);
+		}
+		close(fd);
+	}
+}
+
+static void flood(int type)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(to);
+	static char data[32768];
+	int in = socket(AF_INET, type, 0), out = socket(AF_INET, type, 0);
+	if (bind(in, (struct sockaddr *)&to, sizeof(to)) || getsockname(in, (struct sockaddr *)&to, &size) ||
+	    (type == SOCK_STREAM && listen(in, 1)) || connect(out, (struct sockaddr *)&to, sizeof(to)))
+		err(1, "loopback");
+	if (type == SOCK_STREAM)
+		in = accept(in, NULL, NULL);
+	if (!fork())
+		while (recv(in, data, sizeof(data), 0) >= 0)
+			;
+	for (;;)
+		(void)!send(out, data, type == SOCK_STREAM ? sizeof(data) : 1400, 0);
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "", *first = argc > 2 ? argv[2] : "1";
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (!strcmp(what, "matrix"))
+		measure(work_matrix, atof(first));
+	else if (!strcmp(what, "fft"))
+		measure(work_fft, atof(first));
+	else if (!strcmp(what, "memory"))
+		measure(work_memory, atof(first));
+	else if (!strcmp(what, "service"))
+		serve(atof(first));
+	else if (!strcmp(what, "write") && argc == 4)
+		write_file(first, atol(argv[3]));
+	else if (!strcmp(what, "spin"))
+		spin(atoi(first));
+	else if (!strcmp(what, "eat"))
+		eat();
+	else if (!strcmp(what, "fork"))
+		fork_bomb();
+	else if (!strcmp(what, "disk") && argc == 3)
+		fill_disk(first);
+	else if (!strcmp(what, "send"))
+		flood(SOCK_DGRAM);
+	else if (!strcmp(what, "receive"))
+		flood(SOCK_STREAM);
+	else
+		errx(2, "not understood: %s", what);
+	return 0;
+}
