@@ -807,6 +807,7 @@ static void test_unified(void)
 			b.host->v2 ? "controller 'memory' is bound to cgroup v1" : "this host has no cgroup v2",
 			"unified for a v1 controller is refused");
 		arena_release(&b.arena);
+		arena_release(&c.arena);
 		return;
 	}
 	if (!start_box(&b, "unified"))
