@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A neighbour who shares the root swaps its parts while containers are started in it (security.md, class A: CVE-2021-30465 and
 # its like).  HOLM_RACES: how many starts for each scene.
-# timeout: 300
+# timeout: 600
 # where: host
 # tags: serial
 . "$(dirname "$0")/lib.sh"
