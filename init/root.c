@@ -236,16 +236,17 @@ void do_root(const struct plan_op *op)
 {
 	uint32_t propagation = (uint32_t)op->root.propagation;
 	struct mount_attr attr = {.propagation = propagation & ~PROPAGATION_RECURSIVE};
+	bool shared = propagation & PROPAGATION_SHARED;
 	int tree;
 
 	/*
-	 * Cut what we do here from the host's mounts.  With shared propagation asked for, the host's tree stays a peer,
-	 * but the mount that the root is put on must be private, or the root itself would appear on the host.
+	 * Cut what we do here from the host's mounts, all of them: a peer that is left would unmount the host's when the old
+	 * root goes.  With shared propagation asked for, the host's tree stays a peer (do_pivot() cuts it in time), but
+	 * the mount that the root is put on must be private, or the root itself would appear on the host.
 	 */
-	if (propagation & PROPAGATION_SHARED)
+	if (shared)
 		attr.propagation = PROPAGATION_PRIVATE;
-	check(sys(mount_setattr, AT_FDCWD, "/", attr.propagation == PROPAGATION_PRIVATE ? 0 : AT_RECURSIVE, &attr,
-		  sizeof(attr)),
+	check(sys(mount_setattr, AT_FDCWD, "/", shared ? 0 : AT_RECURSIVE, &attr, sizeof(attr)),
 	      "change the propagation of '/'");
 	if (op->root.from == PLAN_SOURCE_HOST)
 		tree = receive_fd(MESSAGE_TREE);
@@ -253,7 +254,7 @@ void do_root(const struct plan_op *op)
 		tree = (int)check(
 		    sys(open_tree, AT_FDCWD, text(op->root.source), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE),
 		    "open the root '%s'", text(op->root.source));
-	if (propagation & PROPAGATION_SHARED)
+	if (shared)
 		set_propagation(tree, PROPAGATION_PRIVATE, "the root");
 	else
 		set_propagation(tree, propagation, "the root");

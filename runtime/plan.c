@@ -288,7 +288,9 @@ static uint32_t tree_propagation(const struct compiler *c)
 
 	if (p & MS_SHARED)
 		return 0;
-	return p ? (p | MS_REC) & ~(unsigned)MS_UNBINDABLE : MS_SLAVE | MS_REC;
+	if (p & MS_UNBINDABLE) /* what is to be mounted can't be unbindable yet */
+		return MS_PRIVATE | MS_REC;
+	return p ? p | MS_REC : MS_SLAVE | MS_REC;
 }
 
 /* The fields that all kinds of mounts share. */

@@ -41,6 +41,32 @@ bundle '.linux.rootfsPropagation = "rshared"' -- sh -c 'mount -t tmpfs tmpfs /tm
 holm run "$id" >/dev/null 2>&1
 is 'nothing is mounted on the host by it' "$(wc -l </proc/self/mountinfo)" "$before"
 
+# The same on a host whose mounts are all shared (as systemd makes them): nothing of it is unmounted, nothing mounted
+cat >"$work/shared-host" <<'X'
+#!/bin/sh
+# SOURCE COMMAND...: prints how many mounts came and went; then what lies below SOURCE when its container mounted there
+source=$1
+shift
+mount -t tmpfs tmpfs "$source" && mkdir "$source/from-host" "$source/from-inside"
+cut -d ' ' -f 5 /proc/self/mountinfo | sort >"$source.before"
+"$@" >"$source.said" 2>&1 </dev/null
+cut -d ' ' -f 5 /proc/self/mountinfo | sort >"$source.after"
+diff "$source.before" "$source.after" | grep '^[<>]' | sed "s|$source|SOURCE|"
+X
+chmod +x "$work/shared-host"
+mkdir "$work/shared"
+mounter='.process.capabilities |= map_values(. + ["CAP_SYS_ADMIN"])'
+for mode in '' shared slave private unbindable rshared rslave rprivate runbindable; do
+	for option in '' --no-pivot; do
+		bundle "$mounter" "$([ -z "$mode" ] && echo . || echo ".linux.rootfsPropagation = \"$mode\"")" ".mounts += [{\"destination\": \"/shared\", \"source\": \"$work/shared\", \"options\": [\"rbind\"]}]" -- \
+			mount -t tmpfs tmpfs /shared/from-inside
+		text=$(unshare -m --propagation shared "$work/shared-host" "$work/shared" "$HOLM" --root "$state" run $option --bundle "$bundle" "$id")
+		expected=
+		[ "${mode#r}" != shared ] || expected='> SOURCE/from-inside'
+		is "propagation '$mode' $option on a shared host" "$text" "$expected"
+	done
+done
+
 # Items 176, 177: masked and read-only paths
 bundle '.linux.maskedPaths = ["/proc/interrupts", "/etc", "/etc-file", "/absent", "/absent/deeper", "/link", "/proc/acpi"] | .linux.readonlyPaths = ["/proc/sys", "/usr", "/absent", "/ro-file", "/proc/sysrq-trigger"]' -- sh -c '
 	stat -c "%F %t %T" /proc/interrupts /etc-file; ls -A /etc | wc -l; for f in /etc/x /usr/x /ro-file /proc/sys/kernel/msgmax; do { echo 1 >$f; } 2>/dev/null && echo "$f written"; done; cat /secret /link 2>/dev/null; ls / | grep -c absent'
