@@ -5,6 +5,7 @@
 #ifndef HOLM_RUNTIME_INTERNAL_H
 #define HOLM_RUNTIME_INTERNAL_H
 
+#include "base/proc.h"
 #include "runtime/container.h"
 #include "runtime/record.h"
 
@@ -16,6 +17,7 @@ struct handle {
 	int pidfd; /* of init, -1: it is gone */
 	int lock;  /* held by us while we delete it, else -1 */
 	enum container_status status;
+	char boot_id[BOOT_ID_SIZE]; /* of this boot; "" as long as nobody asked */
 };
 
 /* Opens and derives the status; handle_release() also after a failure. */

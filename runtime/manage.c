@@ -45,7 +45,6 @@ const char *container_status_name(enum container_status status)
 static int derive_status(struct handle *h, struct error *e)
 {
 	bool creating = h->lock < 0 && record_is_locked(h->folder), frozen = false;
-	char boot_id[BOOT_ID_SIZE];
 	struct error ignored;
 	int r;
 
@@ -55,7 +54,7 @@ static int derive_status(struct handle *h, struct error *e)
 			h->status = CONTAINER_CREATING;
 		return 0;
 	}
-	if (proc_boot_id(boot_id) || !str_equal(boot_id, h->record.boot_id))
+	if ((!*h->boot_id && proc_boot_id(h->boot_id)) || !str_equal(h->boot_id, h->record.boot_id))
 		return 0;
 	r = proc_open(h->record.pid, h->record.start, &h->pidfd);
 	if (r == -ESRCH)
@@ -68,7 +67,8 @@ static int derive_status(struct handle *h, struct error *e)
 		return 0;
 	}
 	h->status = CONTAINER_RUNNING;
-	if ((!faccessat(h->folder, RECORD_START, F_OK, AT_SYMLINK_NOFOLLOW) || errno != ENOENT) && !launch_is_waiting(h->folder, &ignored))
+	if ((!faccessat(h->folder, RECORD_START, F_OK, AT_SYMLINK_NOFOLLOW) || errno != ENOENT) &&
+	    !launch_is_waiting(h->folder, &ignored))
 		h->status = CONTAINER_CREATED;
 	if (!cgroup_is_frozen(&h->record.cgroup, &frozen, &ignored) && frozen)
 		h->status = CONTAINER_PAUSED;
@@ -84,16 +84,20 @@ static int open_folder(struct handle *h, const struct runtime *runtime, const ch
 	return record_open(h->root_fd, id, &h->folder, e);
 }
 
+/* With the folder open: its record, and what the kernel says. */
+static int load_handle(struct handle *h, const char *id, struct error *e)
+{
+	int r = record_load(h->folder, id, &h->arena, &h->record, e);
+	if (r && e->kind == ERROR_INVALID && record_is_locked(h->folder)) /* half written */
+		return error_refuse(e, ERROR_STATE, "container '%s': it is being created", id);
+	return r ? r : derive_status(h, e);
+}
+
 int handle_open(struct handle *h, const struct runtime *runtime, const char *id, struct error *e)
 {
 	int r = open_folder(h, runtime, id, e);
 
-	if (r)
-		return r;
-	r = record_load(h->folder, id, &h->arena, &h->record, e);
-	if (r && e->kind == ERROR_INVALID && record_is_locked(h->folder)) /* half written */
-		return error_refuse(e, ERROR_STATE, "container '%s': it is being created", id);
-	return r ? r : derive_status(h, e);
+	return r ? r : load_handle(h, id, e);
 }
 
 void handle_release(struct handle *h)
@@ -202,6 +206,7 @@ int container_each(const struct runtime *runtime, struct arena *arena,
 		   void *data, struct error *e)
 {
 	auto_fd root_fd = -1;
+	char boot_id[BOOT_ID_SIZE] = "";
 	const char **ids = NULL;
 	size_t n = 0;
 	int r = record_open_root(runtime->root, false, &root_fd, e);
@@ -217,7 +222,11 @@ int container_each(const struct runtime *runtime, struct arena *arena,
 		struct container_state state;
 		struct error broken;
 
-		r = handle_open(&h, runtime, ids[i], &broken);
+		memcpy(h.boot_id, boot_id, sizeof(boot_id));
+		r = record_open(root_fd, ids[i], &h.folder, &broken);
+		if (!r)
+			r = load_handle(&h, ids[i], &broken);
+		memcpy(boot_id, h.boot_id, sizeof(boot_id));
 		if (r &&
 		    (broken.kind == ERROR_NOT_FOUND || broken.kind == ERROR_STATE)) /* gone already, or not there yet */
 			continue;

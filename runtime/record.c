@@ -23,6 +23,7 @@
 
 enum {
 	MAX_RECORD = 64 << 20,
+	RECORD_LINES = 3,	/* the record, process, hooks */
 	BROKEN_WAIT_MS = 10000, /* others hold the state folder for microseconds */
 };
 
@@ -201,11 +202,9 @@ static char *encode_record(const struct record *record)
 			json_put_string(&w, record->annotations[i].key, record->annotations[i].value);
 		json_close(&w);
 	}
-	if (record->process)
-		json_put_raw(&w, "process", record->process);
-	if (record->hooks)
-		json_put_raw(&w, "hooks", record->hooks);
 	json_close(&w);
+	/* Lines of their own: they are by far the most, and only exec and hooks read them. */
+	str_addf(&w.text, "\n%s\n%s\n", record->process ? record->process : "", record->hooks ? record->hooks : "");
 	return json_finish(&w);
 }
 
@@ -424,12 +423,24 @@ static void add_annotation(const char *key, const struct json *value, void *data
 	    (struct spec_pair){arena_strdup(a->arena, key), arena_strdup(a->arena, json_string_peek(value))};
 }
 
-static const char *load_raw(const struct json *json, const char *key, struct arena *arena)
+/* Cuts the text into its lines; false: one is missing or not ended. */
+static bool cut_lines(char *text, char *ret_lines[RECORD_LINES])
 {
-	const struct json *part = json_find(json, key);
-	auto_free char *text = part ? json_dump(part, JSON_INDENT_NONE) : NULL;
+	for (size_t i = 0; i < RECORD_LINES; i++) {
+		char *end = strchr(text, '\n');
 
-	return arena_strdup(arena, text);
+		if (!end)
+			return false;
+		*end = 0;
+		ret_lines[i] = text;
+		text = end + 1;
+	}
+	return true;
+}
+
+static const char *load_line(const char *line, struct arena *arena)
+{
+	return *line ? arena_strdup(arena, line) : NULL;
 }
 
 int record_load(int folder, const char *id, struct arena *arena, struct record *ret, struct error *e)
@@ -437,16 +448,18 @@ int record_load(int folder, const char *id, struct arena *arena, struct record *
 	auto_free char *text = NULL, *init = NULL;
 	auto_json *json = NULL;
 	struct annotations annotations = {.arena = arena};
+	char *lines[RECORD_LINES];
 	const char *required;
-	size_t size;
-	int r = file_read(folder, RECORD_FILE, MAX_RECORD, &text, &size);
+	int r = file_read(folder, RECORD_FILE, MAX_RECORD, &text, NULL);
 
 	if (r == -ENOENT && is_removed(folder))
 		return error_refuse(e, ERROR_NOT_FOUND, "container '%s': container does not exist", id);
 	if (r && r != -ENOENT)
 		return error_system(e, -r, "container '%s': read its record", id);
+	if (!r && !cut_lines(text, lines))
+		r = -EINVAL;
 	if (!r)
-		r = json_read(text, size, RECORD_FILE, &json, e);
+		r = json_read(lines[0], strlen(lines[0]), RECORD_FILE, &json, e);
 	required = r ? NULL : json_find_string(json, "bundle");
 	if (!required)
 		return error_refuse(e, ERROR_INVALID, "container '%s': broken record (delete --force removes it)", id);
@@ -469,8 +482,8 @@ int record_load(int folder, const char *id, struct arena *arena, struct record *
 	    .rdt.monitor = arena_strdup(arena, json_find_string(json_find(json, "rdt"), "monitor")),
 	    .rdt.owned = json_find_bool(json_find(json, "rdt"), "owned", false),
 	    .networks = json_find_bool(json, "networks", false),
-	    .process = load_raw(json, "process", arena),
-	    .hooks = load_raw(json, "hooks", arena),
+	    .process = load_line(lines[1], arena),
+	    .hooks = load_line(lines[2], arena),
 	};
 	ret->has_process = ret->process != NULL;
 	load_cgroup(json_find(json, "cgroup"), arena, &ret->cgroup);

@@ -2,7 +2,8 @@
 /*
  * What holm remembers of a container: a folder ROOT/ID (0700) on a file system that a boot empties.
  *
- *   record.json  written once, before anything else is made: id, bundle, where the cgroup will be, what exec and delete need
+ *   record.json  written once, before anything else is made: id, bundle, where the cgroup will be, what exec and delete need.
+ *                Three lines: the record, process, hooks, each JSON or empty, so that who lists containers parses the first only
  *   init         "PID START BOOT\n", once the process is there
  *   start        the socket on which init waits for `holm start`; gone once it was started
  *   seccomp      the BPF program, for exec
