@@ -160,8 +160,8 @@ static _Noreturn void send_error(enum error_kind kind, long code, const char *fo
 	struct error error = {.kind = kind, .code = (int32_t)code};
 	size_t n = 0;
 
-	if (init.op && init.op->cause)
-		n = print(error.text, sizeof(error.text), "%s: ", text(init.op->cause));
+	if (init.cause || (init.op && init.op->cause))
+		n = print(error.text, sizeof(error.text), "%s: ", text(init.cause ? init.cause : init.op->cause));
 	print_args(error.text + n, sizeof(error.text) - n, format, args);
 	tell(MESSAGE_ERROR, &error, NULL, 0);
 	quit(1);

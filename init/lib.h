@@ -19,6 +19,7 @@ struct init {
 	char *base; /* the plan's block, mapped privately */
 	struct plan *plan;
 	const struct plan_op *op; /* the one being done */
+	plan_ref cause;		  /* what errors blame in place of its cause; 0: nothing else */
 	int socket;		  /* to the host side; after PLAN_START with a start socket: to `holm start` */
 	int root;		  /* the container's root folder */
 	int proc;		  /* a procfs of our own */

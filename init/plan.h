@@ -124,7 +124,7 @@ struct plan_user {
 	plan_ref groups; /* array of n_groups uint32_t */
 	uint32_t n_groups;
 	uint32_t keep_groups; /* setgroups(2) is denied in this user namespace: leave them */
-	plan_ref cwd;
+	plan_ref cwd, cwd_cause;
 	uint32_t create_cwd;
 	uint64_t bounding; /* set here, while CAP_SETPCAP is there */
 };

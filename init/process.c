@@ -415,6 +415,7 @@ void do_user(const struct plan_op *op)
 				break;
 			check(r, "drop a capability from the bounding set");
 		}
+	init.cause = u->cwd_cause;
 	r = enter_cwd(u);
 	if (r == -ENOENT && u->create_cwd) {
 		shut(make_in_root(text(u->cwd), IN_ROOT_DIRECTORY));
@@ -422,6 +423,7 @@ void do_user(const struct plan_op *op)
 	}
 	if (r < 0 && r != -EACCES && r != -EPERM)
 		fail(-r, "enter the working folder '%s'", text(u->cwd));
+	init.cause = 0;
 	if (!u->keep_groups)
 		check(sys(setgroups, u->n_groups, at(u->groups)), "set the additional groups");
 	check(sys(prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0), "keep capabilities");
@@ -430,8 +432,11 @@ void do_user(const struct plan_op *op)
 	check(sys(setresuid, u->uid, u->uid, u->uid), "become user %u%s", u->uid,
 	      " (is it mapped in the user namespace?)");
 	sys(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
-	if (r < 0) /* root was not allowed in (root squash, a fuse mount): the user may be */
+	if (r < 0) { /* root was not allowed in (root squash, a fuse mount): the user may be */
+		init.cause = u->cwd_cause;
 		check(enter_cwd(u), "enter the working folder '%s'", text(u->cwd));
+		init.cause = 0;
+	}
 }
 
 void set_capabilities(const struct plan_capabilities *c)

@@ -499,7 +499,7 @@ static void add_dev_folders(struct compiler *c, size_t after)
 		const char *target = clean_path(c, m->destination), *name = str_after(target, "/dev/");
 
 		if (name && !strchr(name, '/') && !m->bind && !m->remount && !str_equal(name, ".."))
-			add_folder(c, NULL, target);
+			add_folder(c, cause_at(c, "mounts", i), target);
 	}
 }
 
@@ -795,7 +795,7 @@ static void add_identity(struct compiler *c, const struct process_input *in)
 {
 	const struct spec_process *p = in->process;
 	plan_ref groups = block_bytes(c->block, p->user.additional_gids, p->user.n_additional_gids * sizeof(uint32_t));
-	plan_ref cwd = block_string(c->block, p->cwd);
+	plan_ref cwd = block_string(c->block, p->cwd), cwd_cause = block_string(c->block, "process.cwd");
 	struct plan_op *o = op(c, PLAN_USER, "process.user");
 
 	o->user = (struct plan_user){
@@ -805,6 +805,7 @@ static void add_identity(struct compiler *c, const struct process_input *in)
 	    .n_groups = (uint32_t)p->user.n_additional_gids,
 	    .keep_groups = in->keep_groups,
 	    .cwd = cwd,
+	    .cwd_cause = cwd_cause,
 	    .create_cwd = in->create_cwd,
 	    .bounding = in->capabilities->bounding,
 	};

@@ -61,7 +61,7 @@ wait $listener 2>/dev/null
 refused 'no cwd' 'config.json: process.cwd: ' 'del(.process.cwd)'
 refused 'a relative cwd' 'config.json: process.cwd: ' '.process.cwd = "tmp"'
 refused 'an empty cwd' 'config.json: process.cwd: ' '.process.cwd = ""'
-refused 'a file as cwd' "process.*'/etc/passwd'.*[Nn]ot a directory" '.process.cwd = "/etc/passwd"'
+refused 'a file as cwd' "process.cwd: .*'/etc/passwd'.*[Nn]ot a directory" '.process.cwd = "/etc/passwd"'
 bundle '.process.cwd = "/new/deep"' -- sh -c 'pwd; stat -c "%a %u" /new /new/deep'
 own_root
 is 'a cwd that is not there is made' "$(holm run "$id" | xargs)" '/new/deep 755 0 755 0'
@@ -280,7 +280,7 @@ fact 'exec: --cap' "$(holm exec --cap CAP_CHOWN "$id" probe status)" '[.status.C
 one_line_refusal 'exec: not in PATH' "exec 'absent': executable file not found in .PATH" 255 holm exec "$id" absent
 one_line_refusal 'exec: not there' "exec '/absent': no such file" 255 holm exec "$id" /absent
 one_line_refusal 'exec: not executable' "exec '/etc/passwd': permission denied" 255 holm exec "$id" /etc/passwd
-one_line_refusal 'exec: a cwd that is not there' "'/absent'.*no such file" 255 holm exec --cwd /absent "$id" true
+one_line_refusal 'exec: a cwd that is not there' "process.cwd: .*'/absent'.*no such file" 255 holm exec --cwd /absent "$id" true
 one_line_refusal 'exec: a bad user' "'1:'" 255 holm exec --user 1: "$id" true
 one_line_refusal 'exec: a bad process file' "$work/nothing.json.*no such file" 255 holm exec --process "$work/nothing.json" "$id"
 is 'exec: user of a process file' "$(exec_file '.user = {uid: 5, gid: 6, umask: 63}' sh -c 'id -u; id -g; umask' | xargs)" '5 6 0077'
