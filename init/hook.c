@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/memfd.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
@@ -42,6 +43,7 @@ static _Noreturn void run(const struct plan_hook *h, int input, int output)
 	char **environment;
 
 	/* From here errors go to the pipe that the parent reads, as the hook's own would. */
+	sys(setpgid, 0, 0);
 	sys(dup3, input, 0, 0);
 	sys(dup3, output, 1, 0);
 	sys(dup3, output, 2, 0);
@@ -69,38 +71,37 @@ static int64_t milliseconds(void)
 	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* The hook's stdin: the state in a file of its own, so that it may be of any size and nobody waits for anybody. */
+static int state_file(const struct plan_hook *h)
+{
+	int fd = (int)check(sys(memfd_create, "state", MFD_CLOEXEC), "run the hook '%s'", text(h->path));
+	char pid[16];
+
+	write_all(fd, text(h->state_head), strlen(text(h->state_head)), "the hook's state");
+	write_all(fd, pid, print(pid, sizeof(pid), "%d", (int)sys(getpid)), "the hook's state");
+	write_all(fd, text(h->state_tail), strlen(text(h->state_tail)), "the hook's state");
+	sys(lseek, fd, 0, 0 /* SEEK_SET */);
+	return fd;
+}
+
 void do_hook(const struct plan_op *op)
 {
 	const struct plan_hook *h = &op->hook;
-	static char said[512], state[65536];
-	int input[2], output[2], pidfd = -1, status = 0;
+	static char said[512];
+	int input, output[2], pidfd = -1, status = 0;
 	struct clone_args args = {.flags = CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&pidfd, .exit_signal = SIGCHLD};
-	size_t n_said = 0, n;
+	size_t n_said = 0;
 	int64_t deadline = h->timeout ? milliseconds() + h->timeout * 1000LL : 0;
 	bool ended = false, late = false;
 	long pid;
 
-	check(sys(pipe2, input, O_CLOEXEC), "run the hook '%s'", text(h->path));
 	check(sys(pipe2, output, O_CLOEXEC), "run the hook '%s'", text(h->path));
-	n = print(state, sizeof(state), "%s%d%s", text(h->state_head), (int)sys(getpid), text(h->state_tail));
+	input = state_file(h);
 	pid = check(sys(clone3, &args, sizeof(args)), "run the hook '%s'", text(h->path));
 	if (!pid)
-		run(h, input[0], output[1]);
-	shut(input[0]);
+		run(h, input, output[1]);
+	shut(input);
 	shut(output[1]);
-	sys(fcntl, input[1], F_SETPIPE_SZ, sizeof(state)); /* the state fits, so writing it can't block */
-	sys(fcntl, input[1], F_SETFL, O_NONBLOCK);
-	{
-		/* A hook that ends without reading its state is fine; SIGPIPE must not end us. */
-		uint64_t pipe_signal = 1ULL << (SIGPIPE - 1), before;
-		struct timespec zero = {0};
-
-		sys(rt_sigprocmask, SIG_BLOCK, &pipe_signal, &before, sizeof(before));
-		sys(write, input[1], state, n);
-		sys(rt_sigtimedwait, &pipe_signal, NULL, &zero, sizeof(pipe_signal));
-		sys(rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof(before));
-	}
-	shut(input[1]);
 	while (!ended) {
 		struct pollfd polls[2] = {{.fd = output[0], .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
 		struct timespec left = {0};
@@ -112,6 +113,7 @@ void do_hook(const struct plan_op *op)
 		r = sys(ppoll, polls, 2, deadline ? &left : NULL, NULL, 0);
 		if (r == 0) {
 			late = true;
+			sys(kill, -pid, SIGKILL); /* its process group */
 			sys(pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 			deadline = 0;
 			continue;

@@ -293,6 +293,23 @@ static int compile(struct creation *c, struct error *e)
 	return plan_create(&input, &c->arena, &c->plan, e);
 }
 
+/* Members of "holm" that nothing here acts on yet are refused: what looks like a limit must not be ignored. */
+static int refuse_members(const struct spec_holm *holm, struct error *e)
+{
+	const char *member = holm->image							       ? "image"
+			     : holm->storage.size || holm->storage.inodes || holm->storage.is_volatile ? "storage"
+			     : holm->restart.policy						       ? "restart"
+			     : holm->stop.signal || holm->stop.timeout				       ? "stop"
+			     : holm->log.size || holm->log.files				       ? "log"
+			     : holm->init							       ? "init"
+			     : holm->n_after							       ? "after"
+												       : NULL;
+
+	if (!member)
+		return 0;
+	return error_refuse(e, ERROR_UNSUPPORTED, "holm.%s: this version of holm acts on holm.networks only", member);
+}
+
 static int plan_networks(struct creation *c, struct error *e)
 {
 	const struct spec_namespace *n = &c->spec.linux_.namespaces[SPEC_NS_NETWORK];
@@ -328,6 +345,8 @@ static int prepare(struct creation *c, bool make_root, struct error *e)
 	if (!r)
 		r = plan_process(c, e);
 	c->notify = notify_host() != NULL;
+	if (!r && c->spec.holm)
+		r = refuse_members(c->spec.holm, e);
 	if (!r && joins_networks(c))
 		r = plan_networks(c, e);
 	if (!r)
