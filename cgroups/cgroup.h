@@ -106,7 +106,10 @@ void cgroup_plan_split(const struct cgroup_plan *plan, struct arena *arena, stru
 
 enum { CGROUP_MAX_JOINS = 16 };
 
-/* How a process gets in: the v2 folder for CLONE_INTO_CGROUP (-1: none) and open v1 `tasks` files. */
+/*
+ * How a process gets in: the v2 folder for CLONE_INTO_CGROUP (-1: none) and open v1 `tasks` files.  From cgroup_create() the
+ * descriptors hold a lock, so that nobody else takes the folder for free: release them once the process is in.
+ */
 struct cgroup_entry {
 	int into_fd;
 	int join_fds[CGROUP_MAX_JOINS];

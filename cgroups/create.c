@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include "cgroups/devices.h"
 #include "cgroups/file.h"
 #include "cgroups/host.h"
+#include "cgroups/path.h"
 #include "cgroups/realtime.h"
 #include "cgroups/systemd.h"
 
@@ -27,6 +29,8 @@ struct creation {
 	char *made[MAX_MADE];	 /* every folder made, parents too, in order; malloc'd */
 	size_t n_made;
 	bool adopting; /* a process is in it already: systemd put it there */
+	int into_fd;   /* the v2 folder, locked; -1: none */
+	bool taken;    /* somebody else is about to put a process into our folders */
 };
 
 /* ---- folders ---- */
@@ -93,6 +97,32 @@ static int do_mkdir(struct creation *c, const struct cgroup_step *s, struct erro
 	if (!r && bad)
 		return error_refuse(e, ERROR_EXISTS, "cgroup '%s' is in use: it is frozen", s->path);
 	return r;
+}
+
+/*
+ * Between making a folder and putting a process in, another holm could take it for a free one.  So who starts something in
+ * a folder holds a lock on it until the process is in: the lock goes with the descriptors of the entry.
+ */
+static int lock_folder(struct creation *c, int fd, const char *path, struct error *e)
+{
+	if (!flock(fd, LOCK_EX | LOCK_NB))
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return error_system(e, errno, "lock the cgroup '%s'", path);
+	c->taken = true;
+	return error_refuse(e, ERROR_EXISTS, "cgroup '%s' is in use: another container is being started in it", path);
+}
+
+static int open_v2(struct creation *c, struct error *e)
+{
+	const char *path = cgroup_find_v2(&c->plan->cgroup);
+
+	if (!path || c->adopting)
+		return 0;
+	c->into_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (c->into_fd < 0)
+		return error_system(e, errno, "open the cgroup '%s'", path);
+	return lock_folder(c, c->into_fd, path, e);
 }
 
 /* v1: a cpuset without CPUs or memory nodes takes no process, and a new one has none. */
@@ -410,7 +440,9 @@ int cgroup_apply_chown(const char *folder, uid_t uid, struct error *e)
 
 /* ---- the way in ---- */
 
-static int open_entry(const struct cgroup *cgroup, const char *const *subs, struct cgroup_entry *ret, struct error *e)
+/* into_fd: the v2 folder, open already and handed over; -1: it is opened here. */
+static int open_entry(const struct cgroup *cgroup, const char *const *subs, int *into_fd, struct cgroup_entry *ret,
+		      struct error *e)
 {
 	struct cgroup_entry entry = CGROUP_ENTRY_INIT;
 	char path[4096];
@@ -420,8 +452,10 @@ static int open_entry(const struct cgroup *cgroup, const char *const *subs, stru
 		const char *sub = subs && subs[i] ? subs[i] : "";
 		int fd;
 
-		if (snprintf(path, sizeof(path), "%s%s%s", p->path, sub, *p->controllers ? "/tasks" : "") >=
-		    (int)sizeof(path))
+		if (!*p->controllers && *into_fd >= 0)
+			fd = take_fd(into_fd);
+		else if (snprintf(path, sizeof(path), "%s%s%s", p->path, sub, *p->controllers ? "/tasks" : "") >=
+			 (int)sizeof(path))
 			fd = -1, errno = ENAMETOOLONG;
 		else
 			fd = open(path, *p->controllers ? O_WRONLY | O_CLOEXEC : O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -518,7 +552,7 @@ int cgroup_enter_subs(const struct cgroup *cgroup, const char *const *given, siz
 {
 	const char *subs[MAX_FOLDERS] = {NULL};
 	char *buffers[MAX_FOLDERS] = {NULL};
-	int r = 0;
+	int none = -1, r = 0;
 
 	if (n > MAX_FOLDERS || cgroup->n_paths > MAX_FOLDERS)
 		return error_refuse(e, ERROR_USAGE, "%zu sub cgroups are too many", n);
@@ -528,7 +562,7 @@ int cgroup_enter_subs(const struct cgroup *cgroup, const char *const *given, siz
 			       : error_system(e, ENOMEM, "enter sub cgroup");
 	}
 	if (!r)
-		r = open_entry(cgroup, subs, ret, e);
+		r = open_entry(cgroup, subs, &none, ret, e);
 	for (size_t i = 0; i < n; i++)
 		free(buffers[i]);
 	return r;
@@ -569,6 +603,8 @@ static int do_steps(struct creation *c, struct error *e)
 	for (size_t i = 0; !r && i < plan->n_steps; i++)
 		if (plan->steps[i].kind == CGROUP_MKDIR)
 			r = do_mkdir(c, &plan->steps[i], e);
+	if (!r)
+		r = open_v2(c, e);
 	for (size_t i = 0; !r && i < plan->n_steps; i++) {
 		const struct cgroup_step *s = &plan->steps[i];
 
@@ -595,11 +631,11 @@ static int do_steps(struct creation *c, struct error *e)
 	return r;
 }
 
-/* Folders made go again unless all went well. */
+/* Folders made go again unless all went well, or somebody else has taken them for free. */
 static void finish(struct creation *c, bool undo)
 {
 	for (size_t i = c->n_made; i-- > 0;) {
-		if (undo)
+		if (undo && !c->taken)
 			rmdir(c->made[i]);
 		free(c->made[i]);
 	}
@@ -608,19 +644,26 @@ static void finish(struct creation *c, bool undo)
 int cgroup_create(const struct cgroup_host *host, const struct cgroup_plan *plan, struct cgroup_entry *ret,
 		  struct error *e)
 {
-	struct creation c = {.plan = plan};
+	struct creation c = {.plan = plan, .into_fd = -1};
+	struct cgroup_entry entry = CGROUP_ENTRY_INIT;
 	int r;
 
-	(void)host;
 	if (plan->cgroup.n_paths > MAX_FOLDERS)
 		return error_bug(e, "%zu cgroup hierarchies", plan->cgroup.n_paths);
-	*ret = CGROUP_ENTRY_INIT;
+	*ret = entry;
 	if (plan->unit)
 		return 0;
 	r = do_steps(&c, e);
 	if (!r)
-		r = open_entry(&plan->cgroup, NULL, ret, e);
+		r = open_entry(&plan->cgroup, NULL, &c.into_fd, &entry, e);
+	if (!r && !host->v2 && entry.n_joins)
+		r = lock_folder(&c, entry.join_fds[0], plan->cgroup.paths[0].path, e);
 	finish(&c, r < 0);
+	fd_close(c.into_fd);
+	if (r < 0)
+		cgroup_entry_release(&entry);
+	else
+		*ret = entry;
 	return r;
 }
 
@@ -645,7 +688,7 @@ static int join_unit(const struct cgroup_plan *plan, pid_t pid, struct error *e)
 int cgroup_adopt(const struct cgroup_host *host, const struct cgroup_plan *plan, pid_t pid, struct error *e)
 {
 	const struct cgroup_request *request = plan->request;
-	struct creation c = {.plan = plan, .adopting = true};
+	struct creation c = {.plan = plan, .adopting = true, .into_fd = -1};
 	struct error ignored = ERROR_INIT;
 	char description[300];
 	int r;

@@ -450,10 +450,14 @@ static void test_existing(void)
 {
 	struct spec_resources tight = {.memory.limit = N(64 * MIB), .pids.limit = N(20), .cpu.quota = N(50000)};
 	struct spec_resources loose = {.memory.limit = N(-1), .pids.limit = N(-1), .cpu.quota = N(-1)};
-	struct box a = make_box("existing", &tight), b = make_box("existing", &loose);
+	struct box a = make_box("existing", &tight), b = make_box("existing", &loose), c = make_box("existing", &loose);
 
 	if (!went(create_box(&a), &a.e, "existing"))
 		return;
+	refused(create_box(&c), &c.e, ERROR_EXISTS, "another container is being started in it",
+		"nobody gets in between making and entering");
+	arena_release(&c.arena);
+	value_is(&a, CGROUP_PIDS, "pids.max", "pids.max", "20", "20");
 	cgroup_entry_release(&a.entry);
 	if (!went(create_box(&b), &b.e, "an empty cgroup is taken"))
 		return;
