@@ -23,14 +23,22 @@
 
 enum { MAX_FOLDERS = CGROUP_MAX_JOINS + 1, MAX_MADE = 8 * MAX_FOLDERS };
 
+/* One of the ways in, opened before the others and locked: the v2 folder, or where there is none the first `tasks` file. */
+struct locked_way {
+	int fd;	      /* -1: none, or handed over */
+	size_t index; /* of cgroup.paths */
+};
+
+#define LOCKED_WAY_NONE ((struct locked_way){.fd = -1})
+
 struct creation {
 	const struct cgroup_plan *plan;
 	bool fresh[MAX_FOLDERS]; /* by cgroup.paths: was not there before */
 	char *made[MAX_MADE];	 /* every folder made, parents too, in order; malloc'd */
 	size_t n_made;
 	bool adopting; /* a process is in it already: systemd put it there */
-	int into_fd;   /* the v2 folder, locked; -1: none */
-	bool taken;    /* somebody else is about to put a process into our folders */
+	struct locked_way in;
+	bool taken; /* somebody else is about to put a process into our folders */
 };
 
 /* ---- folders ---- */
@@ -71,12 +79,26 @@ static int make_folder(struct creation *c, char *path, bool *ret_fresh)
 	}
 }
 
+/* A folder that was there before is taken only while nobody is in it and nobody would hang in it. */
+static int check_free(const struct cgroup_path *at, struct error *e)
+{
+	struct cgroup only = {.paths = (struct cgroup_path *)at, .n_paths = 1};
+	bool bad = false;
+	int r = cgroup_is_populated(&only, &bad, e);
+
+	if (!r && bad)
+		return error_refuse(e, ERROR_EXISTS, "cgroup '%s' is in use: processes are in it", at->path);
+	if (!r)
+		r = cgroup_is_frozen(&only, &bad, e);
+	if (!r && bad)
+		return error_refuse(e, ERROR_EXISTS, "cgroup '%s' is in use: it is frozen", at->path);
+	return r;
+}
+
 static int do_mkdir(struct creation *c, const struct cgroup_step *s, struct error *e)
 {
 	const struct cgroup_path *at = &c->plan->cgroup.paths[s->folder];
-	struct cgroup only = {.paths = (struct cgroup_path *)at, .n_paths = 1};
 	char path[4096];
-	bool bad = false;
 	int r;
 
 	if (snprintf(path, sizeof(path), "%s", s->path) >= (int)sizeof(path))
@@ -89,14 +111,7 @@ static int do_mkdir(struct creation *c, const struct cgroup_step *s, struct erro
 		return error_system(e, -r, "make the cgroup '%s'", s->path);
 	if (c->fresh[s->folder] || c->adopting)
 		return 0;
-	r = cgroup_is_populated(&only, &bad, e);
-	if (!r && bad)
-		return error_refuse(e, ERROR_EXISTS, "cgroup '%s' is in use: processes are in it", s->path);
-	if (!r)
-		r = cgroup_is_frozen(&only, &bad, e);
-	if (!r && bad)
-		return error_refuse(e, ERROR_EXISTS, "cgroup '%s' is in use: it is frozen", s->path);
-	return r;
+	return check_free(at, e);
 }
 
 /*
@@ -113,16 +128,36 @@ static int lock_folder(struct creation *c, int fd, const char *path, struct erro
 	return error_refuse(e, ERROR_EXISTS, "cgroup '%s' is in use: another container is being started in it", path);
 }
 
-static int open_v2(struct creation *c, struct error *e)
+/* Opens a folder for CLONE_INTO_CGROUP, or its `tasks` for a process that enters by itself. */
+static int open_way(const struct cgroup_path *p, const char *sub, int *ret_fd, struct error *e)
 {
-	const char *path = cgroup_find_v2(&c->plan->cgroup);
+	char path[4096];
 
-	if (!path || c->adopting)
+	if (snprintf(path, sizeof(path), "%s%s%s", p->path, sub, *p->controllers ? "/tasks" : "") >= (int)sizeof(path))
+		return error_system(e, ENAMETOOLONG, "enter the cgroup '%s'", p->path);
+	*ret_fd = open(path, *p->controllers ? O_WRONLY | O_CLOEXEC : O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *ret_fd < 0 ? error_system(e, errno, "enter the cgroup '%s'", path) : 0;
+}
+
+/* Where the host has v2 but the plan has not, its v2 folder was made and locked by a plan of its own. */
+static int lock_way(struct creation *c, const struct cgroup_host *host, struct error *e)
+{
+	const struct cgroup *cgroup = &c->plan->cgroup;
+	size_t i = 0;
+	int r;
+
+	while (i < cgroup->n_paths && *cgroup->paths[i].controllers)
+		i++;
+	if (i == cgroup->n_paths)
+		i = 0;
+	if (c->adopting || !cgroup->n_paths || (host->v2 && *cgroup->paths[i].controllers))
 		return 0;
-	c->into_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (c->into_fd < 0)
-		return error_system(e, errno, "open the cgroup '%s'", path);
-	return lock_folder(c, c->into_fd, path, e);
+	r = open_way(&cgroup->paths[i], "", &c->in.fd, e);
+	c->in.index = i;
+	if (!r)
+		r = lock_folder(c, c->in.fd, cgroup->paths[i].path, e);
+	/* Looked at again: who had the lock may have put a process in since. */
+	return r < 0 || c->fresh[i] ? r : check_free(&cgroup->paths[i], e);
 }
 
 /* v1: a cpuset without CPUs or memory nodes takes no process, and a new one has none. */
@@ -440,31 +475,23 @@ int cgroup_apply_chown(const char *folder, uid_t uid, struct error *e)
 
 /* ---- the way in ---- */
 
-/* into_fd: the v2 folder, open already and handed over; -1: it is opened here. */
-static int open_entry(const struct cgroup *cgroup, const char *const *subs, int *into_fd, struct cgroup_entry *ret,
-		      struct error *e)
+/* in: the way that is open already, which is handed over. */
+static int open_entry(const struct cgroup *cgroup, const char *const *subs, struct locked_way *in,
+		      struct cgroup_entry *ret, struct error *e)
 {
 	struct cgroup_entry entry = CGROUP_ENTRY_INIT;
-	char path[4096];
 
 	for (size_t i = 0; i < cgroup->n_paths; i++) {
 		const struct cgroup_path *p = &cgroup->paths[i];
-		const char *sub = subs && subs[i] ? subs[i] : "";
-		int fd;
+		int fd = in->fd >= 0 && in->index == i ? take_fd(&in->fd) : -1;
+		int r = fd < 0 ? open_way(p, subs && subs[i] ? subs[i] : "", &fd, e) : 0;
 
-		if (!*p->controllers && *into_fd >= 0)
-			fd = take_fd(into_fd);
-		else if (snprintf(path, sizeof(path), "%s%s%s", p->path, sub, *p->controllers ? "/tasks" : "") >=
-			 (int)sizeof(path))
-			fd = -1, errno = ENAMETOOLONG;
-		else
-			fd = open(path, *p->controllers ? O_WRONLY | O_CLOEXEC : O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (fd < 0 || (*p->controllers && entry.n_joins == CGROUP_MAX_JOINS)) {
-			int code = fd < 0 ? errno : E2BIG;
-
+		if (!r && *p->controllers && entry.n_joins == CGROUP_MAX_JOINS)
+			r = error_bug(e, "%zu cgroup hierarchies", cgroup->n_paths);
+		if (r < 0) {
 			fd_close(fd);
 			cgroup_entry_release(&entry);
-			return error_system(e, code, "enter the cgroup '%s'", path);
+			return r;
 		}
 		if (*p->controllers)
 			entry.join_fds[entry.n_joins++] = fd;
@@ -552,7 +579,8 @@ int cgroup_enter_subs(const struct cgroup *cgroup, const char *const *given, siz
 {
 	const char *subs[MAX_FOLDERS] = {NULL};
 	char *buffers[MAX_FOLDERS] = {NULL};
-	int none = -1, r = 0;
+	struct locked_way none = LOCKED_WAY_NONE;
+	int r = 0;
 
 	if (n > MAX_FOLDERS || cgroup->n_paths > MAX_FOLDERS)
 		return error_refuse(e, ERROR_USAGE, "%zu sub cgroups are too many", n);
@@ -594,7 +622,7 @@ static bool is_enabled(const struct creation *c)
 	return true;
 }
 
-static int do_steps(struct creation *c, struct error *e)
+static int do_steps(struct creation *c, const struct cgroup_host *host, struct error *e)
 {
 	const struct cgroup_plan *plan = c->plan;
 	bool enabled = false, looked = false;
@@ -604,7 +632,7 @@ static int do_steps(struct creation *c, struct error *e)
 		if (plan->steps[i].kind == CGROUP_MKDIR)
 			r = do_mkdir(c, &plan->steps[i], e);
 	if (!r)
-		r = open_v2(c, e);
+		r = lock_way(c, host, e);
 	for (size_t i = 0; !r && i < plan->n_steps; i++) {
 		const struct cgroup_step *s = &plan->steps[i];
 
@@ -644,26 +672,19 @@ static void finish(struct creation *c, bool undo)
 int cgroup_create(const struct cgroup_host *host, const struct cgroup_plan *plan, struct cgroup_entry *ret,
 		  struct error *e)
 {
-	struct creation c = {.plan = plan, .into_fd = -1};
-	struct cgroup_entry entry = CGROUP_ENTRY_INIT;
+	struct creation c = {.plan = plan, .in = LOCKED_WAY_NONE};
 	int r;
 
 	if (plan->cgroup.n_paths > MAX_FOLDERS)
 		return error_bug(e, "%zu cgroup hierarchies", plan->cgroup.n_paths);
-	*ret = entry;
+	*ret = CGROUP_ENTRY_INIT;
 	if (plan->unit)
 		return 0;
-	r = do_steps(&c, e);
+	r = do_steps(&c, host, e);
 	if (!r)
-		r = open_entry(&plan->cgroup, NULL, &c.into_fd, &entry, e);
-	if (!r && !host->v2 && entry.n_joins)
-		r = lock_folder(&c, entry.join_fds[0], plan->cgroup.paths[0].path, e);
+		r = open_entry(&plan->cgroup, NULL, &c.in, ret, e);
 	finish(&c, r < 0);
-	fd_close(c.into_fd);
-	if (r < 0)
-		cgroup_entry_release(&entry);
-	else
-		*ret = entry;
+	fd_close(c.in.fd);
 	return r;
 }
 
@@ -688,7 +709,7 @@ static int join_unit(const struct cgroup_plan *plan, pid_t pid, struct error *e)
 int cgroup_adopt(const struct cgroup_host *host, const struct cgroup_plan *plan, pid_t pid, struct error *e)
 {
 	const struct cgroup_request *request = plan->request;
-	struct creation c = {.plan = plan, .adopting = true, .into_fd = -1};
+	struct creation c = {.plan = plan, .adopting = true, .in = LOCKED_WAY_NONE};
 	struct error ignored = ERROR_INIT;
 	char description[300];
 	int r;
@@ -699,7 +720,7 @@ int cgroup_adopt(const struct cgroup_host *host, const struct cgroup_plan *plan,
 	r = systemd_unit_start(plan->unit, request->rootless, pid, description, host, request->resources, e);
 	if (r < 0)
 		return r;
-	r = do_steps(&c, e);
+	r = do_steps(&c, host, e);
 	if (!r)
 		r = join_unit(plan, pid, e);
 	finish(&c, r < 0);
