@@ -4,6 +4,7 @@
 # timeout: 330
 . "$(dirname "$0")/lib.sh"
 . tests/crash/lib.sh
+[[ $BUILD != *sanitize* ]] || skip_all 'sanitizers do not work under ptrace'
 
 two_bundles '.linux.resources = {"memory": {"limit": 268435456}, "pids": {"limit": 100}}'
 for verb in create run run-detached start exec exec-detached delete delete-force delete-created kill pause; do

@@ -4,6 +4,7 @@
 # timeout: 330
 . "$(dirname "$0")/lib.sh"
 . tests/crash/lib.sh
+[[ $BUILD != *sanitize* ]] || skip_all 'sanitizers do not work under ptrace'
 
 two_bundles
 for verb in create run run-detached start exec exec-detached; do
