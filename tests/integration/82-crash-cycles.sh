@@ -26,7 +26,7 @@ check 'it stops' wait_status stopped
 check 'delete works, without --force' holm delete "$id"
 
 # The same with a terminal's worth of other ends: stopped by itself, then deleted.
-bundle -- sleep 0.5
+bundle -- sleep "$HOLM_TIMESCALE"
 "$HOLM" --root "$state" run --bundle "$bundle" "$id" </dev/null >/dev/null 2>&1 &
 pid=$!
 check 'another run' wait_status running
