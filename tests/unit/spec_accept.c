@@ -323,8 +323,8 @@ static void test_encode(void **state)
 	    "{\"allow\":false,\"access\":\"rwm\"}",
 	    "{\"type\":\"network\",\"path\":\"/n\"}",
 	    "\"flags\":[]",
-	    "\"holm\":{\"storage\":{\"size\":2147483648},\"stop\":{\"signal\":\"SIGKILL\",\"timeout\":\"1500000000ns\"}"
-	    "}",
+	    ("\"holm\":{\"storage\":{\"size\":2147483648},\"stop\":{\"signal\":\"SIGKILL\",\"timeout\":"
+	     "\"1500000000ns\"}}"),
 	    "\"ioPriority\":{\"class\":\"IOPRIO_CLASS_RT\",\"priority\":0}",
 	    "\"annotations\":{\"a\\\"\\n\":\"\\u0001\xc3\xa9\"}",
 	};
