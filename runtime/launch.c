@@ -138,6 +138,24 @@ static int hand_over(struct launch *l, enum message_type type, const int *fds, s
 
 /* ---- what is handed over ---- */
 
+/* Is it the one that we are in ourselves, the host's? */
+static bool is_own_namespace(int fd, uint32_t type)
+{
+	static const struct {
+		uint32_t type;
+		const char *path;
+	} own[] = {{CLONE_NEWNS, "/proc/self/ns/mnt"},	 {CLONE_NEWUTS, "/proc/self/ns/uts"},
+		   {CLONE_NEWIPC, "/proc/self/ns/ipc"},	 {CLONE_NEWNET, "/proc/self/ns/net"},
+		   {CLONE_NEWUSER, "/proc/self/ns/user"}};
+	struct stat given, ours;
+
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		if (own[i].type == type)
+			return !fstat(fd, &given) && !stat(own[i].path, &ours) && given.st_dev == ours.st_dev &&
+			       given.st_ino == ours.st_ino;
+	return false;
+}
+
 static int send_namespaces(struct launch *l, size_t from, size_t to, struct error *e)
 {
 	for (size_t i = from; i < to; i++) {
@@ -150,6 +168,9 @@ static int send_namespaces(struct launch *l, size_t from, size_t to, struct erro
 		if (ioctl(fd, NS_GET_NSTYPE) != (int)n->type)
 			return error_refuse(e, ERROR_INVALID, "%s: '%s' is not a namespace of that type", n->cause,
 					    n->path);
+		if (n->changer && is_own_namespace(fd, n->type))
+			return error_refuse(e, ERROR_INVALID, "%s: '%s' is the host's own namespace, which %s would change",
+					    n->cause, n->path, n->changer);
 		r = hand_over(l, MESSAGE_NAMESPACE, &fd, 1, e);
 		if (r)
 			return r;

@@ -15,6 +15,7 @@
 #include "init/message.h"
 #include "runtime/hooks.h"
 #include "runtime/notify.h"
+#include "spec/validate.h"
 #include "spec/names.h"
 
 struct compiler {
@@ -142,6 +143,24 @@ static bool is_new(const struct compiler *c, enum spec_namespace_type type)
 	return n->present && !n->path;
 }
 
+/* What of the spec changes a namespace of that type: joined by path it could be the host's. */
+static const char *find_changer(struct compiler *c, enum spec_namespace_type type)
+{
+	const struct spec_linux *l = &c->spec->linux_;
+	unsigned owner;
+
+	if (type == SPEC_NS_MOUNT)
+		return "root.path";
+	if (type == SPEC_NS_UTS && c->spec->hostname)
+		return "hostname";
+	if (type == SPEC_NS_UTS && c->spec->domainname)
+		return "domainname";
+	for (size_t i = 0; i < l->n_sysctl; i++)
+		if (!sysctl_namespace(l->sysctl[i].key, &owner) && owner == type)
+			return arena_format(c->arena, "linux.sysctl.%s", l->sysctl[i].key);
+	return NULL;
+}
+
 static void join(struct compiler *c, enum spec_namespace_type type)
 {
 	const struct spec_namespace *n = &c->spec->linux_.namespaces[type];
@@ -149,7 +168,10 @@ static void join(struct compiler *c, enum spec_namespace_type type)
 	if (!n->path)
 		return;
 	c->out->joins[c->out->n_joins++] =
-	    (struct plan_namespace){.path = n->path, .cause = "linux.namespaces", .type = namespace_flags[type]};
+	    (struct plan_namespace){.path = n->path,
+				    .cause = "linux.namespaces",
+				    .type = namespace_flags[type],
+				    .changer = find_changer(c, type)};
 	op(c, PLAN_JOIN, "linux.namespaces")->namespace = namespace_flags[type];
 }
 

@@ -105,6 +105,20 @@ for type in pid network ipc uts cgroup time user mount; do
 done
 refused 'a path that is no namespace' "linux.namespaces.*'/etc/passwd'" '(.linux.namespaces[] | select(.type == "network")).path = "/etc/passwd"'
 refused 'a relative path' 'config.json: linux.namespaces\[1\].path: ' '.linux.namespaces[1].path = "proc/self/ns/net"'
+# The host's own, by path: fine to be in, not to be changed.  In a copy of the host's mounts, should it go wrong
+own() { # NAME REGEX FILTER...
+	local name=$1 regex=$2
+	shift 2
+	bundle "$@"
+	one_line_refusal "$name" "$regex" 1 unshare -m -u -i -n --propagation private "$HOLM" --root "$state" run --bundle "$bundle" "$id"
+}
+own 'mounts in the mount namespace of the host' "linux.namespaces: '/proc/self/ns/mnt' is the host's own" '(.linux.namespaces[] | select(.type == "mount")).path = "/proc/self/ns/mnt"'
+own 'a host name for the host' "linux.namespaces: .*the host's own namespace, which hostname" '(.linux.namespaces[] | select(.type == "uts")).path = "/proc/self/ns/uts"'
+own 'a domain name for the host' "the host's own namespace, which domainname" 'del(.hostname) | .domainname = "x"' '(.linux.namespaces[] | select(.type == "uts")).path = "/proc/self/ns/uts"'
+own 'a sysctl for the host: network' "the host's own namespace, which linux.sysctl.net.ipv4.ip_forward" '(.linux.namespaces[] | select(.type == "network")).path = "/proc/self/ns/net" | .linux.sysctl = {"net.ipv4.ip_forward": "1"}'
+own 'a sysctl for the host: ipc' "the host's own namespace, which linux.sysctl.kernel.msgmax" '(.linux.namespaces[] | select(.type == "ipc")).path = "/proc/self/ns/ipc" | .linux.sysctl = {"kernel.msgmax": "9000"}'
+runs "the host's network by path, unchanged" fine '(.linux.namespaces[] | select(.type == "network")).path = "/proc/self/ns/net"' -- echo fine
+
 # Item 113
 refused 'a type given twice' 'config.json: linux.namespaces\[5\].type: .*network' '.linux.namespaces += [{"type": "network"}]'
 refused 'an unknown type' "config.json: linux.namespaces\[5\].type: .*'net'" '.linux.namespaces += [{"type": "net"}]'
