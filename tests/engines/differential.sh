@@ -14,8 +14,8 @@ mkdir "$work/hybrid" "$work/v2"
 compare() { # FOLDER OTHER...: its lines, numbered on
 	local folder=$1
 	shift
-	python3 tests/engines/differential.py "$probe" "$image_root" "$folder" "$runtime" "$@" >"$folder/log" 2>&1 || echo "not ok 0 - differential.py" >>"$folder/log"
-	sed "s/^\(\(not \)\?ok\) [0-9]* -/\1 - ${folder##*/}:/" "$folder/log"
+	{ python3 tests/engines/differential.py "$probe" "$image_root" "$folder" "$runtime" "$@" 2>&1 || echo "not ok 0 - differential.py"; } |
+		tee "$folder/log" | sed -u "s/^\(\(not \)\?ok\) [0-9]* -/\1 - ${folder##*/}:/"
 	result_count=$((result_count + $(grep -c '^ok\|^not ok' "$folder/log")))
 }
 # crun refuses hybrid hosts, so it is compared where only cgroup v2 is mounted, without controllers.
@@ -23,4 +23,4 @@ echo "# $(runc --version | head -n 1), $(crun --version | head -n 1), $("$runtim
 compare "$work/hybrid" "$(command -v runc)"
 umount -R /sys/fs/cgroup
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
-compare "$work/v2" "$(command -v crun)"
+STEP=5 compare "$work/v2" "$(command -v crun)" # 2.5 s each
