@@ -58,7 +58,7 @@ enum plan_kind {
 	PLAN_DOMAINNAME,    /* string */
 	PLAN_LOOPBACK,	    /* bring lo up */
 	PLAN_RLIMIT,	    /* rlimit */
-	PLAN_OOM_SCORE,	    /* string: the number */
+	PLAN_OOM_SCORE,	    /* string: the number; number: of an ordinary user */
 	PLAN_SCHEDULER,	    /* scheduler */
 	PLAN_IO_PRIORITY,   /* number: ioprio_set(2)'s value */
 	PLAN_AFFINITY,	    /* affinity */

@@ -293,7 +293,20 @@ void do_rlimit(const struct plan_op *op)
 
 void do_oom_score(const struct plan_op *op)
 {
-	write_proc("self/oom_score_adj", text(op->string));
+	const char *value = text(op->string);
+	long fd, r;
+
+	/*
+	 * Before any namespace is entered: the file is the host's root's, as of every process that isn't dumpable, and root of
+	 * a user namespace may not open it.  An ordinary user owns it only while we are dumpable.  The /proc is the host's own.
+	 */
+	if (op->number)
+		sys(prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
+	fd = sys(openat, AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC, 0);
+	sys(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	r = fd < 0 ? fd : sys(write, fd, value, strlen(value));
+	check(r, "write '%s' to '/proc/self/oom_score_adj'", value);
+	shut((int)fd);
 }
 
 void do_scheduler(const struct plan_op *op)

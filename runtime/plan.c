@@ -833,17 +833,21 @@ static void add_identity(struct compiler *c, const struct process_input *in)
 	};
 }
 
+/* The first of all: see init/process.c. */
+static void add_oom_score(struct compiler *c, const struct spec_process *p, bool privileged)
+{
+	if (!p || !p->has_oom_score_adj)
+		return;
+	op_string(c, PLAN_OOM_SCORE, "process.oomScoreAdj", arena_format(c->arena, "%d", p->oom_score_adj), NULL);
+	c->block->ops[c->block->n_ops - 1].number = !privileged;
+}
+
 /* What comes before the container may be seen as created. */
 static void add_process(struct compiler *c, const struct process_input *in)
 {
 	const struct spec_process *p = in->process;
-	auto_str score = STR_INIT;
 
 	add_rlimits(c, p);
-	if (p->has_oom_score_adj) {
-		str_addf(&score, "%d", p->oom_score_adj);
-		op_string(c, PLAN_OOM_SCORE, "process.oomScoreAdj", str_peek(&score), NULL);
-	}
 	if (p->scheduler)
 		add_scheduler(c, p->scheduler);
 	if (p->has_io_priority)
@@ -914,7 +918,7 @@ static void add_console(struct compiler *c, const struct spec_process *p, uint32
 static bool needs_proc(const struct spec *spec, const struct spec_process *p)
 {
 	return (spec && spec->linux_.n_sysctl) ||
-	       (p && (p->has_oom_score_adj || (p->apparmor_profile && *p->apparmor_profile) ||
+	       (p && ((p->apparmor_profile && *p->apparmor_profile) ||
 		      (p->selinux_label && *p->selinux_label)));
 }
 
@@ -1083,6 +1087,7 @@ int plan_create(const struct plan_input *input, struct arena *arena, struct plan
 	process.keep_groups =
 	    c.new_user && !input->privileged && l->n_gid_mappings == 1 && l->gid_mappings[0].size == 1;
 	raise_rlimits(&c);
+	add_oom_score(&c, p, input->privileged);
 	add_namespaces(&c);
 	op(&c, PLAN_SESSION, NULL);
 	if (!input->no_new_keyring)
@@ -1144,6 +1149,7 @@ int plan_exec(const struct plan_exec_input *input, struct arena *arena, struct p
 	const struct spec_cpu_affinity *affinity = p->exec_cpu_affinity;
 
 	process.keep_groups = input->user_namespace && !input->privileged;
+	add_oom_score(&c, p, input->privileged);
 	if (affinity && affinity->initial)
 		add_affinity(&c, affinity->initial, "process.execCPUAffinity.initial");
 	if (input->enters_cgroups) {

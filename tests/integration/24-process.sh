@@ -100,6 +100,14 @@ refuse_run 'soft above hard' 'RLIMIT_NOFILE|rlimit|[Ii]nvalid argument'
 # Scheduling and the like
 bundle '.process.oomScoreAdj = 321'
 fact 'oomScoreAdj' "$(probe_run process)" .process.oom_score_adj 321
+if [ "$(id -u)" -eq 0 ]; then
+	bundle '.process.oomScoreAdj = 321 | .linux.namespaces += [{"type": "user"}]' \
+		'.linux.uidMappings = [{"containerID": 0, "hostID": 100000, "size": 65536}] | .linux.gidMappings = .linux.uidMappings'
+	fact 'oomScoreAdj in a user namespace' "$(probe_run process)" .process.oom_score_adj 321
+	config '.process.args = ["sleep", "1000"]'
+	run_detached
+	is 'oomScoreAdj in a user namespace: exec' "$(holm exec "$id" cat /proc/self/oom_score_adj)" 321
+fi
 bundle '.process.scheduler = {"policy": "SCHED_BATCH", "nice": 7}'
 text=$(probe_run process)
 fact 'scheduler' "$text" '[.process.policy, .process.nice]' '[3,7]'
