@@ -79,7 +79,8 @@ static void read_network(const struct reading *reading, struct usage *row)
 static void add_row(struct reading *reading, const struct container_state *state)
 {
 	struct usage_look *look = reading->look;
-	struct usage row = {.id = state->id, .pid = state->pid, .status = state->status};
+	struct usage row = {
+	    .id = state->id, .pid = state->pid, .status = state->status, .has_cgroup = state->cgroup.n_paths > 0};
 	struct error ignored;
 
 	if (cgroup_stats_read(&state->cgroup, CGROUP_STATS_TABLE, &look->arena, &row.stats, &ignored))
@@ -166,12 +167,12 @@ enum unit { UNIT_PERCENT, UNIT_TIME, UNIT_BYTES, UNIT_COUNT };
 
 static double find_cpu(const struct usage *u)
 {
-	return (double)u->stats.cpu.total;
+	return u->has_cgroup ? (double)u->stats.cpu.total : NAN;
 }
 
 static double find_throttled(const struct usage *u)
 {
-	return (double)u->stats.cpu.throttled_time;
+	return u->has_cgroup ? (double)u->stats.cpu.throttled_time : NAN;
 }
 
 static double find_memory(const struct usage *u)
@@ -196,17 +197,17 @@ static double find_swap(const struct usage *u)
 
 static double find_pids(const struct usage *u)
 {
-	return (double)u->stats.pids.current;
+	return u->has_cgroup ? (double)u->stats.pids.current : NAN;
 }
 
 static double find_read(const struct usage *u)
 {
-	return (double)u->stats.io.read_bytes;
+	return u->has_cgroup ? (double)u->stats.io.read_bytes : NAN;
 }
 
 static double find_write(const struct usage *u)
 {
-	return (double)u->stats.io.write_bytes;
+	return u->has_cgroup ? (double)u->stats.io.write_bytes : NAN;
 }
 
 static double find_in(const struct usage *u)

@@ -28,6 +28,7 @@ struct usage {
 	pid_t pid;
 	enum container_status status;
 	struct cgroup_stats stats;
+	bool has_cgroup;
 	bool has_network; /* one of its own */
 	uint64_t received, sent;
 };

@@ -17,6 +17,7 @@ enum { SECOND = 1000000000 };
 static const struct usage before = {
     .id = "a",
     .pid = 7,
+    .has_cgroup = true,
     .has_network = true,
     .received = 1000,
     .stats =
@@ -70,6 +71,9 @@ static void test_values(void **state)
 	assert_value(USAGE_MEMORY_SOME, NAN);
 	now.stats.cpu.quota = CGROUP_UNLIMITED;
 	assert_true(isnan(usage_value(USAGE_CAP, &before, &now, SECOND, 2)));
+	now.has_cgroup = false;
+	assert_true(isnan(usage_value(USAGE_CPU, &before, &now, SECOND, 2)));
+	assert_true(isnan(usage_value(USAGE_PIDS, &before, &now, SECOND, 2)));
 	now.has_network = false;
 	assert_true(isnan(usage_value(USAGE_IN, &before, &now, SECOND, 2)));
 	assert_true(isnan(usage_value(USAGE_CPU, NULL, &now, 0, 2)));
