@@ -75,7 +75,7 @@ is 'leaves nothing' "$(net h members c)$(link_field c eth0 .ifname)$(find "$work
 refuses 'a second interface of that name' "already has an interface 'eth0'" net h join a "$(ns_file a)" network=default
 
 # A peer that keeps sending from one socket, while the port changes hands.
-on out /usr/bin/python3 - >"$work/peer" <<'PEER' &
+on out /usr/bin/python3 - >"$work/peer" 2>/dev/null <<'PEER' &
 import socket, time
 peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 peer.settimeout(0.1)

@@ -14,7 +14,6 @@ join h b network=default
 b4=$(part address4)
 for name in a b out; do
 	on "$name" /usr/bin/python3 "$traffic" sink 0.0.0.0 5001 >"$work/sink-$name" 2>&1 &
-	servers+=($!)
 done
 wait_for 5 sh -c "nsenter --net=$(ns_file out) ss -ltn | grep -q :5001 && nsenter --net=$(ns_file a) ss -ltn | grep -q :5001"
 

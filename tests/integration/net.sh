@@ -76,14 +76,12 @@ outside() {
 }
 
 traffic=$PWD/tests/integration/net.py
-servers=()
 
 # serve HOST PROTOCOL ADDRESS PORT: in the background, until the end
 serve() {
 	local name=$1
 	shift
 	on "$name" /usr/bin/python3 "$traffic" serve "$@" >/dev/null 2>&1 &
-	servers+=($!)
 	local option=-ltn
 	[ "$1" = tcp ] || option=-lun
 	wait_for 5 sh -c "nsenter --net=$(ns_file "$name") ss $option | grep -qF ':$3 '" || not_ok "a server on $* in $name"
@@ -101,8 +99,16 @@ link_field() {
 	ip_on "$1" -j -d address show dev "$2" 2>/dev/null | jq -r ".[0] | $3"
 }
 
+# Every process in one of our namespaces ends: servers, and those that hold them.
 remove_hosts() {
-	[ ${#servers[@]} -eq 0 ] || kill "${servers[@]}" 2>/dev/null
-	[ ${#holder[@]} -eq 0 ] || kill -9 "${holder[@]}" 2>/dev/null
+	local name pid link
+	local -A own=()
+	for name in "${!holder[@]}"; do
+		link=$(readlink "$(ns_file "$name")") && own[$link]=1
+	done
+	for pid in /proc/[0-9]*; do
+		link=$(readlink "$pid/ns/net" 2>/dev/null) || continue
+		[ -z "${own[$link]-}" ] || kill -9 "${pid#/proc/}"
+	done
 }
 trap 'status=$?; remove_hosts; (exit $status); finish' EXIT
