@@ -205,8 +205,10 @@ static void wait_for_start(int listener)
 	uint64_t none = 0;
 	int signals;
 
+	/* Before anybody knows of us: a signal that comes at once would be lost on process 1. */
 	check(sys(rt_sigprocmask, SIG_SETMASK, &all_signals, NULL, sizeof(all_signals)), "block signals");
 	signals = (int)check(sys(signalfd4, -1, &all_signals, sizeof(all_signals), SFD_CLOEXEC), "wait for signals");
+	tell(MESSAGE_READY, NULL, NULL, 0);
 	init.socket = shut(init.socket);
 	for (;;) {
 		struct pollfd polls[2] = {{.fd = listener, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
@@ -241,10 +243,7 @@ static void wait_for_start(int listener)
 void do_start(const struct plan_op *op)
 {
 	if (op->number) {
-		int listener = receive_fd(MESSAGE_START);
-
-		tell(MESSAGE_READY, NULL, NULL, 0);
-		wait_for_start(listener);
+		wait_for_start(receive_fd(MESSAGE_START));
 	} else {
 		tell(MESSAGE_READY, NULL, NULL, 0);
 	}
