@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # cgroupsPath and linux.resources, end to end: section H of tests/oci-checklist.md.  (Each file and format: tests/unit/cgroup_limits.c.)
-# where: host bare
+# where: host
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/oci.sh"
 is_holm || skip_all 'about holm alone'
