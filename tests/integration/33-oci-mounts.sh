@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The root and the mounts: section D of tests/oci-checklist.md.
 # where: host
+# timeout: 240
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/oci.sh"
 is_holm || skip_all 'about holm alone'

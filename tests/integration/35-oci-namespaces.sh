@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Namespaces, ids, time, network devices: section F of tests/oci-checklist.md.
 # where: host
+# timeout: 240
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/oci.sh"
 is_holm || skip_all 'about holm alone'
