@@ -1,0 +1,6 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Docker Swarm of three nodes runs holm.
+# timeout: 240
+# where: host
+exec "$(dirname "$0")/../engines/swarm.sh"
