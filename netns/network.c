@@ -827,6 +827,39 @@ static void remove_links(struct netlink *netlink, const struct net_network *netw
 	}
 }
 
+static int find_router(const struct net_network *network, void *data, struct error *e)
+{
+	(void)e;
+	if (network_is_routed(network) && network->type == NET_TYPE_BRIDGE && if_nametoindex(network->bridge))
+		*(bool *)data = true;
+	return 0;
+}
+
+/* The last network that needed it is gone: what was opened for our sake is closed again. */
+static int close_uplinks(const struct store *store, struct nft *nft, struct error *e)
+{
+	auto_free char *text = NULL;
+	bool needed = false;
+	int r = store_each_network(store, find_router, &needed, e);
+
+	if (r || needed || file_read(store->state, "opened", 65536, &text, NULL))
+		return r;
+	for (char *line, *rest = text; (line = strsep(&rest, "\n"));) {
+		bool four = *line == '4';
+		const char *name, *which;
+
+		if (!*line || line[1] != ' ' || (four && read_switch("ipv4", "all", "forwarding")))
+			continue;
+		name = str_equal(line + 2, "*") ? "all" : line + 2;
+		which = four || str_equal(name, "all") ? "forwarding" : "force_forwarding";
+		r = write_switch(four ? "ipv4" : "ipv6", name, which, "0");
+		if (r && r != -ENOENT) /* the interface may be gone */
+			return error_system(e, -r, "switch forwarding of '%s' off", name);
+	}
+	unlinkat(store->state, "opened", 0);
+	return nft_lay(nft, e);
+}
+
 int network_remove(const struct store *store, struct netlink *netlink, struct nft *nft, const char *name,
 		   struct error *e)
 {
@@ -846,7 +879,7 @@ int network_remove(const struct store *store, struct netlink *netlink, struct nf
 	nft_remove_network(nft, &network);
 	(void)!nft_commit(nft, NULL); /* without a table there is nothing to remove */
 	remove_links(netlink, &network);
-	return netlink_commit(netlink, e) ?: store_remove_network(store, name, e);
+	return netlink_commit(netlink, e) ?: store_remove_network(store, name, e) ?: close_uplinks(store, nft, e);
 }
 
 struct repair {

@@ -108,6 +108,8 @@ check 'leaving for good' net h leave a
 refuses 'removing a network in use' "state: network 'default' is in use by 'b'" net h remove default
 check 'the other leaves' net h leave b
 is 'counters are gone with them' "$(on h nft list table inet holm | grep -c counter.packets)" 0
+is 'the uplink forwards' "$(on h cat /proc/sys/net/ipv4/conf/up0/forwarding)" 1
 check 'removing the network' net h remove default
+is 'now it does not: nobody needs it' "$(on h cat /proc/sys/net/ipv4/conf/up0/forwarding)" 0
 is 'its bridge is gone' "$(link_field h holm-default .ifname)" ''
 is 'its files are gone' "$(find "$work/net/h" -type f ! -name '*lock' ! -name resolv.conf ! -name opened)" ''
