@@ -46,11 +46,19 @@ make_cgroups() {
 	done < <(cgroup_mounts)
 }
 
+# The processes have been killed; the last of them may need a moment.
 remove_cgroups() {
-	local folder
-	while read -r folder; do
-		find "$folder" -depth -type d -exec rmdir {} + 2>/dev/null
-	done <"$1"
+	local folder try
+	for ((try = 0; try < 50; try++)); do
+		[ $try -eq 0 ] || sleep 0.1
+		while read -r folder; do
+			[ ! -d "$folder" ] || find "$folder" -depth -type d -exec rmdir {} + 2>/dev/null
+		done <"$1"
+		while read -r folder; do
+			[ ! -d "$folder" ] || continue 2
+		done <"$1"
+		return
+	done
 }
 
 # Outside: the sandbox, and what is left of it.
@@ -79,7 +87,6 @@ if [ -z "${HOLM_SANDBOX:-}" ]; then
 	trap 'kill -9 $child; wait $child 2>/dev/null; exit 130' INT TERM
 	wait $child
 	status=$?
-	sleep 0.1
 	remove_cgroups "$sandbox/cgroups"
 	while read -r folder; do
 		[ ! -d "$folder" ] || echo "not ok - nothing is left of the sandbox: $folder"
