@@ -144,8 +144,10 @@ static bool is_own_namespace(int fd, uint32_t type)
 	static const struct {
 		uint32_t type;
 		const char *path;
-	} own[] = {{CLONE_NEWNS, "/proc/self/ns/mnt"},	 {CLONE_NEWUTS, "/proc/self/ns/uts"},
-		   {CLONE_NEWIPC, "/proc/self/ns/ipc"},	 {CLONE_NEWNET, "/proc/self/ns/net"},
+	} own[] = {{CLONE_NEWNS, "/proc/self/ns/mnt"},
+		   {CLONE_NEWUTS, "/proc/self/ns/uts"},
+		   {CLONE_NEWIPC, "/proc/self/ns/ipc"},
+		   {CLONE_NEWNET, "/proc/self/ns/net"},
 		   {CLONE_NEWUSER, "/proc/self/ns/user"}};
 	struct stat given, ours;
 
@@ -169,8 +171,9 @@ static int send_namespaces(struct launch *l, size_t from, size_t to, struct erro
 			return error_refuse(e, ERROR_INVALID, "%s: '%s' is not a namespace of that type", n->cause,
 					    n->path);
 		if (n->changer && is_own_namespace(fd, n->type))
-			return error_refuse(e, ERROR_INVALID, "%s: '%s' is the host's own namespace, which %s would change",
-					    n->cause, n->path, n->changer);
+			return error_refuse(e, ERROR_INVALID,
+					    "%s: '%s' is the host's own namespace, which %s would change", n->cause,
+					    n->path, n->changer);
 		r = hand_over(l, MESSAGE_NAMESPACE, &fd, 1, e);
 		if (r)
 			return r;

@@ -167,11 +167,10 @@ static void join(struct compiler *c, enum spec_namespace_type type)
 
 	if (!n->path)
 		return;
-	c->out->joins[c->out->n_joins++] =
-	    (struct plan_namespace){.path = n->path,
-				    .cause = "linux.namespaces",
-				    .type = namespace_flags[type],
-				    .changer = find_changer(c, type)};
+	c->out->joins[c->out->n_joins++] = (struct plan_namespace){.path = n->path,
+								   .cause = "linux.namespaces",
+								   .type = namespace_flags[type],
+								   .changer = find_changer(c, type)};
 	op(c, PLAN_JOIN, "linux.namespaces")->namespace = namespace_flags[type];
 }
 
@@ -918,8 +917,7 @@ static void add_console(struct compiler *c, const struct spec_process *p, uint32
 static bool needs_proc(const struct spec *spec, const struct spec_process *p)
 {
 	return (spec && spec->linux_.n_sysctl) ||
-	       (p && ((p->apparmor_profile && *p->apparmor_profile) ||
-		      (p->selinux_label && *p->selinux_label)));
+	       (p && ((p->apparmor_profile && *p->apparmor_profile) || (p->selinux_label && *p->selinux_label)));
 }
 
 static void finish(struct compiler *c, const struct spec_process *p, const char *const *more_env, size_t n_more,

@@ -58,8 +58,9 @@ struct plan_tree {
 
 struct plan_namespace {
 	const char *path, *cause;
-	uint32_t type;	     /* CLONE_NEW... */
-	const char *changer; /* the spec path of what will change the namespace, so it must not be the host's; NULL: nothing */
+	uint32_t type; /* CLONE_NEW... */
+	const char
+	    *changer; /* the spec path of what will change the namespace, so it must not be the host's; NULL: nothing */
 };
 
 struct plan_result {
