@@ -65,7 +65,7 @@ rich='.mounts += [
 		{"type": "p", "path": "/outside/pipe", "uid": 7, "gid": 7}]
 	| .linux.maskedPaths += ["/masked", "/masked/file"] | .linux.readonlyPaths += ["/readonly", "/etc"]
 	| .linux.sysctl = {"net.ipv4.ip_forward": "1"}
-	| .process.cwd = "/work/dir" | .process.oomScoreAdj = 500 | .root.readonly = false'
+	| .process.cwd = "/srv/dir" | .process.oomScoreAdj = 500 | .root.readonly = false'
 config "$rich"
 config '.process.args = ["/bin/busybox", "sh", "-c", "echo here >/tmp/out; echo ran"]'
 saved=$work/saved
@@ -73,7 +73,7 @@ cp -a "$root" "$saved"
 cp "$bundle/config.json" "$work/config.saved"
 
 places=(dev dev/null dev/console dev/pts dev/ptmx dev/shm dev/mqueue dev/extra dev/fd proc sys proc/sys proc/self etc etc/hosts etc/passwd made
-	made/by made/by/holm data copied outside outside/pipe masked masked/file readonly work work/dir tmp bin)
+	made/by made/by/holm data copied outside outside/pipe masked masked/file readonly srv srv/dir tmp bin)
 
 runs=0 hung=() odd=()
 attempt() {

@@ -80,7 +80,7 @@ rich='.mounts += [
 	{"destination": "/data", "options": ["remount", "bind", "nosuid"]}]
 	| .linux.devices = [{"type": "c", "path": "/dev/extra", "major": 1, "minor": 5}, {"type": "p", "path": "/outside/pipe"}]
 	| .linux.maskedPaths += ["/masked", "/link/masked"] | .linux.readonlyPaths += ["/etc"]
-	| .linux.sysctl = {"net.ipv4.ip_forward": "1"} | .process.cwd = "/work/dir" | .process.oomScoreAdj = 500
+	| .linux.sysctl = {"net.ipv4.ip_forward": "1"} | .process.cwd = "/srv/dir" | .process.oomScoreAdj = 500
 	| .hooks = {"createContainer": [{"path": "/bin/true"}], "createRuntime": [{"path": "/bin/true"}]}'
 # A hook is a child of init that becomes a program of the host: not ours to judge.
 for what in plain rich userns readonly; do
