@@ -539,7 +539,14 @@ int container_pause(const struct runtime *runtime, const char *id, struct error 
 		return r;
 	if (h.status == CONTAINER_PAUSED)
 		return error_refuse(e, ERROR_STATE, "container '%s': container already paused", id);
-	return freeze(&h, true, e);
+	r = freeze(&h, true, e);
+	/* If it ended meanwhile, the folder may already be that of another container with this id: never left frozen. */
+	if (!r && poll(&(struct pollfd){.fd = h.pidfd, .events = POLLIN}, 1, 0) > 0) {
+		r = freeze(&h, false, e);
+		if (!r)
+			r = error_refuse(e, ERROR_STATE, "container '%s': container not running", id);
+	}
+	return r;
 }
 
 int container_resume(const struct runtime *runtime, const char *id, struct error *e)
