@@ -270,6 +270,10 @@ def normal_probe(text, ident):
         r["fds"] = sorted(r["fds"])
     if "status" in r:
         r["status"] = {k: v for k, v in r["status"].items() if k in STATUS}
+        # 32 and 33 are libc's own signals: no program of libc's can give them back their defaults, and a payload of
+        # crun and runc has them as the caller's caller left them.  holm's init, without libc, resets them all.
+        if "SigIgn" in r["status"]:
+            r["status"]["SigIgn"] = "%016x" % (int(r["status"]["SigIgn"], 16) & ~(3 << 31))
         if r.get("namespaces", {}).get("pid") == "host":
             r["status"].pop("NStgid", None)
     if "ids" in r and r.get("namespaces", {}).get("pid") == "host":
