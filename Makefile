@@ -35,11 +35,11 @@ PACKAGES_holm-net := libjansson-dev libnftnl-dev libmnl-dev
 PACKAGES_holm-unpack := libarchive-dev
 PACKAGES_unit := libcmocka-dev libcap-dev $(PACKAGES_holm) libnftnl-dev libmnl-dev
 
-sources := $(filter-out $(main) cmd/holm-%.c,$(wildcard base/*.c spec/*.c cgroups/*.c runtime/*.c cmd/*.c netns/*.c storage/*.c))
+sources := $(filter-out $(main) cmd/holm-%.c,$(wildcard base/*.c spec/*.c cgroups/*.c runtime/*.c cmd/*.c netns/*.c storage/*.c instances/*.c))
 init_sources := $(wildcard init/*.c init/*.S)
 objects := $(sources:%.c=$(BUILD)/%.o) $(if $(init_sources),$(BUILD)/runtime/init_image.o)
 init_objects := $(addprefix $(BUILD)/,$(addsuffix .o,$(init_sources)))
-headers := $(wildcard base/*.h spec/*.h cgroups/*.h runtime/*.h cmd/*.h netns/*.h storage/*.h init/*.h)
+headers := $(wildcard base/*.h spec/*.h cgroups/*.h runtime/*.h cmd/*.h netns/*.h storage/*.h instances/*.h init/*.h)
 
 # Tests: one program per file.  Those that run inside containers, or beside them as attackers, are static.
 unit := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))

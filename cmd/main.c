@@ -117,13 +117,29 @@ static const char *make_absolute(const char *path, struct arena *arena)
 	return here ? arena_format(arena, "%s/%s", str_equal(here, "/") ? "" : here, path) : NULL;
 }
 
-/* The state folder, and whether we act as an ordinary user. */
+/* The data folder: nothing is looked at or made before somebody needs it. */
+static const char *find_data(const struct global_options *global, bool ordinary, struct arena *arena)
+{
+	const char *folder = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+
+	if (global->data)
+		return *global->data == '/' ? global->data : make_absolute(global->data, arena);
+	if (!ordinary)
+		return "/var/lib/holm";
+	if (folder && *folder == '/')
+		return arena_format(arena, "%s/holm", folder);
+	return home && *home == '/' ? arena_format(arena, "%s/.local/share/holm", home) : NULL;
+}
+
+/* The folders of state and data, and whether we act as an ordinary user. */
 static int find_runtime(const struct global_options *global, const struct verb *verb, struct arena *arena,
 			struct runtime *ret, struct error *e)
 {
 	const char *folder = getenv("XDG_RUNTIME_DIR");
 	bool ordinary = !is_host_root();
 	struct runtime runtime = {.root = global->root, .cgroup_driver = global->cgroup_manager};
+
+	runtime.data = find_data(global, ordinary, arena);
 
 	runtime.rootless =
 	    global->rootless == GLOBAL_ROOTLESS_AUTO ? ordinary : global->rootless == GLOBAL_ROOTLESS_TRUE;

@@ -18,6 +18,8 @@ static const char *const managers[] = {
 
 static const struct option global_rows[] = {
     OPTION(struct global_options, root, "root", 0, STRING, "DIR", "folder of the containers' state (/run/holm)"),
+    OPTION(struct global_options, data, "data", 0, STRING, "DIR",
+	   "folder of images, instances and volumes (/var/lib/holm)"),
     OPTION(struct global_options, log, "log", 0, STRING, "FILE", "append messages to FILE"),
     OPTION_CHOSEN(struct global_options, log_format, "log-format", 0, log_formats, "form of messages"),
     OPTION(struct global_options, debug, "debug", 0, FLAG, NULL, "say what is being done"),

@@ -33,7 +33,7 @@ enum global_rootless { GLOBAL_ROOTLESS_AUTO, GLOBAL_ROOTLESS_TRUE, GLOBAL_ROOTLE
 
 struct global_options {
 	bool debug, version, systemd_cgroup;
-	const char *log, *root, *criu;
+	const char *log, *root, *data, *criu;
 	int log_format;	    /* enum global_log_format */
 	int rootless;	    /* enum global_rootless */
 	int cgroup_manager; /* enum cgroup_driver */

@@ -24,6 +24,7 @@
 /* What holds for the whole invocation. */
 struct runtime {
 	const char *root; /* the state folder: /run/holm, or $XDG_RUNTIME_DIR/holm */
+	const char *data; /* the data folder: /var/lib/holm, or $XDG_DATA_HOME/holm; not made yet, NULL: has no path */
 	enum cgroup_driver cgroup_driver;
 	bool rootless; /* not real root: no cgroups unless delegated, mappings through newuidmap */
 };
