@@ -172,9 +172,10 @@ exits() {
 	fi
 }
 
-# on_terminal COMMAND...: its output from a terminal of its own
+# on_terminal COMMAND...: its output from a terminal of its own.  exec: a command that is no child of script's shell leads the
+# session, so timeout(1) can't make a group of its own for it, which would be the terminal's background.
 on_terminal() {
-	script -qefc "$(printf '%q ' "$@")" /dev/null </dev/null | tr -d '\r' | sed 's/\^@//'
+	SHELL=/bin/sh script -qefc "exec $(printf '%q ' "$@")" /dev/null </dev/null | tr -d '\r' | sed 's/\^@//'
 }
 
 # The tree that every image of these checks is: busybox, the probe, some users.

@@ -46,7 +46,7 @@ wait_status stopped
 
 # A terminal of our own: script(1) makes one
 in_terminal() { # COMMAND: as a line; prints what the terminal showed
-	script -qec "stty rows 44 cols 111; $1" /dev/null </dev/null | tr -d '\r\0'
+	SHELL=/bin/sh script -qec "stty rows 44 cols 111; $1" /dev/null </dev/null | tr -d '\r\0'
 }
 run_line="'$HOLM' --root '$state'"
 bundle "$terminal" -- sh -c 'stty size; tty; exit 9'
