@@ -65,6 +65,18 @@ struct container_create {
 	unsigned preserve_fds;
 	/* run only */
 	bool detach, keep, no_subreaper;
+	struct container_monitored *monitored; /* with detach: somebody stays beside it; NULL: nobody does */
+};
+
+/*
+ * What container_run() hands to who stays (instances/monitor.h).  holm.restart, log, health and the like are no reason to
+ * refuse then; NOTIFY_SOCKET doesn't count, holm.notify does.  The descriptors are the caller's, -1 where there are none.
+ */
+struct container_monitored {
+	pid_t pid; /* init, a child of the caller */
+	int pidfd;
+	int console; /* the terminal's master */
+	int notify;  /* the socket on which the payload says that it is ready */
 };
 
 int container_create(const struct runtime *runtime, const struct container_create *request, struct error *e) must_check;

@@ -208,6 +208,8 @@ static int check_terminal(const struct creation *c, struct error *e)
 	bool terminal = c->spec.process && c->spec.process->terminal;
 	bool detached = !c->run || c->request->detach;
 
+	if (c->request->monitored)
+		return 0;
 	if (detached && terminal && !c->request->console_socket)
 		return error_refuse(e, ERROR_INVALID,
 				    "cannot allocate tty if holm will detach without setting console socket");
@@ -298,16 +300,31 @@ static int refuse_members(const struct spec_holm *holm, struct error *e)
 {
 	const char *member = holm->image							       ? "image"
 			     : holm->storage.size || holm->storage.inodes || holm->storage.is_volatile ? "storage"
-			     : holm->restart.policy						       ? "restart"
-			     : holm->stop.signal || holm->stop.timeout				       ? "stop"
-			     : holm->log.size || holm->log.files				       ? "log"
 			     : holm->init							       ? "init"
-			     : holm->n_after							       ? "after"
 												       : NULL;
 
 	if (!member)
 		return 0;
 	return error_refuse(e, ERROR_UNSUPPORTED, "holm.%s: this version of holm acts on holm.networks only", member);
+}
+
+/* What only somebody who stays can do. */
+static int refuse_unmonitored(const struct spec_holm *holm, struct error *e)
+{
+	const char *member = holm->restart.policy && !str_equal(holm->restart.policy, "no") ? "restart"
+			     : holm->stop.signal || holm->stop.timeout			    ? "stop"
+			     : holm->log.size || holm->log.files			    ? "log"
+			     : holm->health.n_command					    ? "health"
+			     : holm->input						    ? "input"
+			     : holm->notify						    ? "notify"
+			     : holm->n_after						    ? "after"
+											    : NULL;
+
+	if (!member)
+		return 0;
+	return error_refuse(e, ERROR_UNSUPPORTED,
+			    "holm.%s: nobody stays to do that with create and run; 'holm launch' makes an instance",
+			    member);
 }
 
 static int plan_networks(struct creation *c, struct error *e)
@@ -344,9 +361,11 @@ static int prepare(struct creation *c, bool make_root, struct error *e)
 		r = plan_cgroup(c, e);
 	if (!r)
 		r = plan_process(c, e);
-	c->notify = notify_host() != NULL;
+	c->notify = c->request->monitored ? c->spec.holm && c->spec.holm->notify : notify_host() != NULL;
 	if (!r && c->spec.holm)
 		r = refuse_members(c->spec.holm, e);
+	if (!r && c->spec.holm && !c->request->monitored)
+		r = refuse_unmonitored(c->spec.holm, e);
 	if (!r && joins_networks(c))
 		r = plan_networks(c, e);
 	if (!r)
@@ -806,7 +825,9 @@ static int finish_start(struct creation *c, struct error *e)
 	if (!r && c->spec.hooks.kinds[SPEC_HOOK_POSTSTART].n)
 		r = hooks_run(&c->spec.hooks, SPEC_HOOK_POSTSTART, state_json(c, "running", c->launch.pid),
 			      c->bundle_fd, e);
-	if (!r && notify >= 0)
+	if (!r && notify >= 0 && c->request->monitored)
+		c->request->monitored->notify = take_fd(&notify);
+	else if (!r && notify >= 0)
 		r = notify_wait(notify, notify_host(), c->launch.pidfd, c->launch.pid, e);
 	return r;
 }
@@ -869,6 +890,11 @@ int container_run(const struct runtime *runtime, const struct container_create *
 			undo(&c, ARRAY_SIZE(steps));
 	}
 	*ret_status = 0;
+	if (!r && request->monitored) {
+		request->monitored->pid = c.launch.pid;
+		request->monitored->pidfd = take_fd(&c.launch.pidfd);
+		request->monitored->console = take_fd(&c.launch.console);
+	}
 	if (!r && !request->detach)
 		r = run_to_end(&c, ret_status, e);
 	creation_release(&c);

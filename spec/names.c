@@ -111,7 +111,9 @@ TABLE(names_hooks, "hook",
 	{"createContainer", SPEC_HOOK_CREATE_CONTAINER}, {"startContainer", SPEC_HOOK_START_CONTAINER},
 	{"poststart", SPEC_HOOK_POSTSTART}, {"poststop", SPEC_HOOK_POSTSTOP});
 
-TABLE(names_restart_policies, "restart policy", {"no", 0}, {"on-failure", 0}, {"always", 0});
+TABLE(names_restart_policies, "restart policy",
+	{"no", 0}, {"on-failure", 0}, {"always", 0}, {"unless-stopped", 0});
+TABLE(names_health_actions, "health action", {"none", 0}, {"restart", 0}, {"stop", 0}, {"kill", 0});
 
 /* runc's list: no real-time signals by name. */
 TABLE(names_signals, "signal",

@@ -40,6 +40,7 @@ extern const struct names names_seccomp_architectures; /* no value */
 extern const struct names names_seccomp_flags;	       /* SECCOMP_FILTER_FLAG_... */
 extern const struct names names_hooks;		       /* enum spec_hook_kind */
 extern const struct names names_restart_policies;      /* no value */
+extern const struct names names_health_actions;	       /* no value */
 extern const struct names names_signals;	       /* "SIGTERM" */
 
 /* The value of name, or -ENOENT. */

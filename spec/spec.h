@@ -291,7 +291,7 @@ struct spec_holm {
 	struct spec_holm_network *networks;
 	size_t n_networks;
 	struct {
-		const char *policy; /* "no", "on-failure", "always"; NULL: absent */
+		const char *policy; /* "no", "on-failure", "always", "unless-stopped"; NULL: absent */
 		uint32_t max;
 		int64_t delay; /* ns */
 	} restart;
@@ -303,7 +303,16 @@ struct spec_holm {
 		int64_t size;
 		uint32_t files;
 	} log;
+	struct {
+		const char **command; /* run in the instance; n_command 0: no health check */
+		size_t n_command;
+		int64_t interval, timeout, start_period; /* ns, 0: holm's choice */
+		uint32_t retries;			 /* failures in a row; 0: holm's choice */
+		const char *action;			 /* "none", "restart", "stop", "kill"; NULL: none */
+	} health;
 	bool init;
+	bool input;  /* stdin stays open, for attach; else it is empty */
+	bool notify; /* it says by sd_notify(3) when it is ready */
 	const char **after;
 	size_t n_after;
 };

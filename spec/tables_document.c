@@ -164,6 +164,16 @@ static const struct field logging_fields[] = {
 };
 static OBJECT(logging, "log", spec_holm);
 
+static const struct field health_fields[] = {
+    F_STRINGS("command", spec_holm, health.command, health.n_command, 0),
+    F_CUSTOM("interval", spec_holm, health.interval, custom_duration, 0),
+    F_CUSTOM("timeout", spec_holm, health.timeout, custom_duration, 0),
+    F_CUSTOM("startPeriod", spec_holm, health.start_period, custom_duration, 0),
+    F_NUMBER("retries", spec_holm, health.retries, 0, UINT32_MAX, 0),
+    F_STRING("action", spec_holm, health.action, 0),
+};
+static OBJECT(health, "health", spec_holm);
+
 static const struct field object_holm_fields[] = {
     F_STRING("image", spec_holm, image, 0),
     F_SAME("storage", storage, 0),
@@ -171,7 +181,10 @@ static const struct field object_holm_fields[] = {
     F_SAME("restart", restart, 0),
     F_SAME("stop", stop, 0),
     F_SAME("log", logging, 0),
+    F_SAME("health", health, 0),
     F_BOOL("init", spec_holm, init, 0),
+    F_BOOL("input", spec_holm, input, 0),
+    F_BOOL("notify", spec_holm, notify, 0),
     F_STRINGS("after", spec_holm, after, n_after, 0),
 };
 OBJECT(object_holm, "holm", spec_holm, .check = check_holm);

@@ -84,7 +84,17 @@ static int check_restart(struct walker *w, const struct step *step, const struct
 	if (!holm->restart.policy || !names_find(&names_restart_policies, holm->restart.policy, &ignored))
 		return 0;
 	return walk_refuse(w, STEP_KEY(STEP_KEY(step, "restart"), "policy"),
-			   "must be 'no', 'on-failure' or 'always', not '%s'", holm->restart.policy);
+			   "must be 'no', 'on-failure', 'always' or 'unless-stopped', not '%s'", holm->restart.policy);
+}
+
+static int check_health(struct walker *w, const struct step *step, const struct spec_holm *holm)
+{
+	uint64_t ignored;
+
+	if (!holm->health.action || !names_find(&names_health_actions, holm->health.action, &ignored))
+		return 0;
+	return walk_refuse(w, STEP_KEY(STEP_KEY(step, "health"), "action"),
+			   "must be 'none', 'restart', 'stop' or 'kill', not '%s'", holm->health.action);
 }
 
 int check_holm(struct walker *w, const struct step *step, void *base)
@@ -95,7 +105,7 @@ int check_holm(struct walker *w, const struct step *step, void *base)
 		if (!str_is_id(holm->after[i]))
 			return walk_refuse(w, STEP_INDEX(STEP_KEY(step, "after"), i), "'%s' is no name of an instance",
 					   holm->after[i]);
-	return check_restart(w, step, holm);
+	return check_restart(w, step, holm) ?: check_health(w, step, holm);
 }
 
 /* Digits without a leading zero; *p moves behind them. */

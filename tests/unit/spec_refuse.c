@@ -339,7 +339,9 @@ static const struct refusal refusals[] = {
 	{HOLM, "\"stop\": {\"timeout\": \"5 s\"}",
 		"holm.stop.timeout: must be a duration like '500ms', '1.5s' or '2h', not '5 s'"},
 	{HOLM, "\"restart\": {\"policy\": \"maybe\"}",
-		"holm.restart.policy: must be 'no', 'on-failure' or 'always', not 'maybe'"},
+		"holm.restart.policy: must be 'no', 'on-failure', 'always' or 'unless-stopped', not 'maybe'"},
+	{HOLM, "\"health\": {\"action\": \"pray\"}",
+		"holm.health.action: must be 'none', 'restart', 'stop' or 'kill', not 'pray'"},
 	{HOLM, "\"networks\": [{}]", "holm.networks[0].network: is missing"},
 	{HOLM, "\"after\": [\"a/b\"]", "holm.after[0]: 'a/b' is no name of an instance"},
 };
