@@ -25,30 +25,7 @@ check 'containerd starts' wait_for 10 ctr version || cat /run/engine/containerd.
 
 echo "# $(containerd --version | cut -d ' ' -f 1,3), $("$runtime" --version | head -n 1)"
 
-# ctr imports images alone, so one is written by hand: an OCI layout in a tar.
-layout=$work/layout
-mkdir -p "$layout/blobs/sha256"
-blob() { # FILE: into the layout, prints digest and size
-	local sum
-	sum=$(sha256sum <"$1" | cut -d ' ' -f 1)
-	mv "$1" "$layout/blobs/sha256/$sum"
-	echo "\"digest\": \"sha256:$sum\", \"size\": $(stat -c %s "$layout/blobs/sha256/$sum")"
-}
-tar -C "$image_root" -cf layer .
-diff_id=$(sha256sum <layer | cut -d ' ' -f 1)
-layer=$(blob layer)
-echo '{"architecture": "amd64", "os": "linux", "config": {"Env": ["PATH=/bin"], "Cmd": ["/bin/sh"]},
-	"rootfs": {"type": "layers", "diff_ids": ["sha256:'"$diff_id"'"]}}' |
-	jq -c --arg arch "$(dpkg --print-architecture 2>/dev/null || echo amd64)" '.architecture = $arch' >image.json
-image_json=$(blob image.json)
-echo '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-	"config": {"mediaType": "application/vnd.oci.image.config.v1+json", '"$image_json"'},
-	"layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", '"$layer"'}]}' >manifest
-manifest=$(blob manifest)
-echo '{"schemaVersion": 2, "manifests": [{"mediaType": "application/vnd.oci.image.manifest.v1+json", '"$manifest"',
-	"annotations": {"io.containerd.image.name": "test/isle:1", "org.opencontainers.image.ref.name": "1"}}]}' >"$layout/index.json"
-echo '{"imageLayoutVersion": "1.0.0"}' >"$layout/oci-layout"
-tar -C "$layout" -cf image.tar .
+oci_image image.tar test/isle:1 '["/bin/sh"]'
 check 'import an image' ctr images import image.tar
 is 'images ls' "$(ctr images ls -q)" test/isle:1
 

@@ -185,3 +185,33 @@ mkdir -p "$image_root/www" "$image_root/data"
 echo 'a page' >"$image_root/www/index.html"
 echo 'of the image' >"$image_root/data/file"
 echo 'not a program' >"$image_root/etc/text"
+
+# oci_image FILE NAME COMMAND-JSON: that tree as an OCI layout in a tar, for what can import nothing else
+oci_image() {
+	local layout=$work/layout layer=$work/layer.tar diff_id
+	rm -rf "$layout"
+	mkdir -p "$layout/blobs/sha256"
+	[ -e "$layer" ] || tar -C "$image_root" -cf "$layer" .
+	diff_id=$(sha256sum <"$layer" | cut -d ' ' -f 1)
+	jq -n --argjson command "$3" --arg id "sha256:$diff_id" --arg arch "$(dpkg --print-architecture 2>/dev/null || echo amd64)" \
+		'{architecture: $arch, os: "linux", config: {Env: ["PATH=/bin"], Cmd: $command}, rootfs: {type: "layers", diff_ids: [$id]}}' \
+		>"$work/image.json"
+	jq -n --argjson config "$(oci_blob "$work/image.json")" --argjson layer "$(oci_blob "$layer")" \
+		'{schemaVersion: 2, mediaType: "application/vnd.oci.image.manifest.v1+json",
+		config: ($config + {mediaType: "application/vnd.oci.image.config.v1+json"}),
+		layers: [$layer + {mediaType: "application/vnd.oci.image.layer.v1.tar"}]}' >"$work/manifest.json"
+	jq -n --argjson manifest "$(oci_blob "$work/manifest.json")" --arg name "$2" \
+		'{schemaVersion: 2, manifests: [$manifest + {mediaType: "application/vnd.oci.image.manifest.v1+json",
+		annotations: {"io.containerd.image.name": $name, "org.opencontainers.image.ref.name": ($name | split(":") | last)}}]}' \
+		>"$layout/index.json"
+	echo '{"imageLayoutVersion": "1.0.0"}' >"$layout/oci-layout"
+	tar -C "$layout" -cf "$1" .
+}
+
+# oci_blob FILE: into the layout of oci_image; prints its digest and size
+oci_blob() {
+	local sum
+	sum=$(sha256sum <"$1" | cut -d ' ' -f 1)
+	cp "$1" "$work/layout/blobs/sha256/$sum"
+	jq -n --arg digest "sha256:$sum" --argjson size "$(stat -c %s "$1")" '{digest: $digest, size: $size}'
+}
