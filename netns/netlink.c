@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/netlink.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -193,22 +194,46 @@ static int receive(struct netlink *netlink, char *buffer, size_t room, size_t *r
 	return 0;
 }
 
+/*
+ * The kernel takes the messages in order and answers every one that fails.  So only the last that may be answered asks
+ * for it: when that answer is here, those of all before it have been.
+ */
+static unsigned ask_last(struct netlink *netlink)
+{
+	struct nlmsghdr *asked = NULL;
+	unsigned last = UINT_MAX;
+	size_t at = 0;
+
+	for (unsigned i = 0; i < netlink->n; i++) {
+		struct nlmsghdr *message = (struct nlmsghdr *)(netlink->buffer + at);
+
+		at += MNL_ALIGN(message->nlmsg_len);
+		if (netlink->messages[i].no_answer)
+			continue;
+		message->nlmsg_flags &= ~NLM_F_ACK;
+		asked = message;
+		last = i;
+	}
+	if (asked)
+		asked->nlmsg_flags |= NLM_F_ACK;
+	return last;
+}
+
 int netlink_commit(struct netlink *netlink, struct error *e)
 {
 	_Alignas(NLMSG_ALIGNTO) char buffer[REPLY_ROOM];
 	uint32_t first = netlink->sequence;
-	unsigned sent, waiting = 0, worst = UINT32_MAX;
+	unsigned sent, last, worst = UINT_MAX;
 	int r, result = 0;
 
 	if (!netlink->n)
 		return 0;
+	last = ask_last(netlink);
 	r = send_batch(netlink, &sent, e);
 	if (r)
 		return r;
 	netlink->sequence += sent;
-	for (unsigned i = 0; i < sent; i++)
-		waiting += !netlink->messages[i].no_answer;
-	while (waiting) {
+	for (bool waiting = last != UINT_MAX; waiting;) {
 		size_t left;
 		int rest;
 
@@ -222,13 +247,12 @@ int netlink_commit(struct netlink *netlink, struct error *e)
 
 			if (m->nlmsg_type != NLMSG_ERROR || i >= sent)
 				continue;
-			if (netlink->messages[i]
-				.no_answer) { /* the frame of a transaction is answered only when all failed */
+			if (netlink->messages[i].no_answer) { /* a transaction's frame: answered only when all failed */
 				if (error->error)
 					return netlink_error(m, netlink->messages[i].what, e);
 				continue;
 			}
-			waiting--;
+			waiting &= i != last;
 			if (error->error && i < worst &&
 			    !is_ignored(netlink->messages[i].may_exist, netlink->messages[i].may_miss, -error->error)) {
 				worst = i;
