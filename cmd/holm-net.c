@@ -20,6 +20,7 @@
 #include "netns/hosts.h"
 #include "netns/member.h"
 #include "netns/network.h"
+#include "netns/ports.h"
 #include "netns/request.h"
 
 struct call {
@@ -89,7 +90,7 @@ static int remove_network(struct call *call, struct error *e)
 	return network_remove(&call->host.store, &call->host.netlink, &call->host.nft, call->request->network, e);
 }
 
-/* The ports of one interface, out of those of the instance; "" goes to the first whose network can publish. */
+/* The ports of one interface, out of those of the instance; unnamed ones go to the first whose network can publish. */
 static struct net_port *select_ports(struct call *call, const struct net_interface *interface, unsigned position,
 				     bool takes_unnamed, size_t *ret_n)
 {
@@ -107,57 +108,88 @@ static struct net_port *select_ports(struct call *call, const struct net_interfa
 	return ports;
 }
 
-static bool can_publish(struct call *call, const struct net_interface *interface)
-{
-	struct net_network network;
+struct joinings {
+	struct member_joining *all;
+	uint32_t n;
+};
 
-	return !network_load(&call->host.store, &call->host.netlink, interface->network, &network, NULL) &&
-	       network_is_routed(&network);
+static void joinings_release(struct joinings *joinings)
+{
+	for (uint32_t i = 0; joinings->all && i < joinings->n; i++)
+		free((void *)joinings->all[i].ports);
+	free(joinings->all);
 }
 
-static int join_each(struct call *call, const struct member_instance *instance, struct error *e)
+static int prepare_each(struct call *call, const struct member_instance *instance, struct joinings *joinings,
+			struct error *e)
 {
 	const struct net_interface *interfaces = call->array;
 	bool unnamed_left = call->request->n_ports;
+	int r = 0;
 
-	for (uint32_t i = 0; i < call->request->n; i++) {
-		bool takes = unnamed_left && (can_publish(call, &interfaces[i]) || i + 1 == call->request->n);
-		auto_free struct net_port *ports = NULL;
-		struct net_member member;
-		size_t n;
-		int r;
+	for (uint32_t i = 0; !r && i < joinings->n; i++) {
+		struct member_joining *joining = &joinings->all[i];
+		bool takes;
 
-		ports = select_ports(call, &interfaces[i], i, takes, &n);
-		unnamed_left = unnamed_left && !takes;
-		r = member_join(&call->host, instance, &interfaces[i], i, ports, n, &member, e)
-			?: answer(NET_REPLY_MEMBER, &member, sizeof(member), e);
+		joining->wanted = &interfaces[i];
+		joining->position = i;
+		r = network_load(&call->host.store, &call->host.netlink, interfaces[i].network, &joining->network, e);
 		if (r)
-			return r;
+			break;
+		takes = unnamed_left && (network_is_routed(&joining->network) || i + 1 == joinings->n);
+		joining->ports = select_ports(call, &interfaces[i], i, takes, &joining->n_ports);
+		unnamed_left = unnamed_left && !takes;
+		r = joining->ports ? member_prepare(&call->host, instance, joining, e)
+				   : error_system(e, ENOMEM, "join a network");
 	}
+	return r;
+}
+
+/* The namespace, once holm has it; the end of the file when it does not come to that. */
+static int receive_namespace(struct call *call, struct error *e)
+{
+	size_t size = 0, n_fds = 0;
+	char byte;
+	int r = fd_receive(NET_SOCKET, &byte, sizeof(byte), &size, &call->netns_fd, 1, &n_fds);
+
+	if (r)
+		return error_system(e, -r, "receive the instance's namespace");
+	if (!size || !n_fds)
+		return error_refuse(e, ERROR_STATE, "the instance came to an end before it had a network namespace");
 	return 0;
 }
 
-static int count_member(const struct net_member *member, void *data, struct error *e)
+static int enter_each(struct call *call, const struct member_instance *instance, const struct joinings *joinings,
+		      struct error *e)
 {
-	(void)member;
-	(void)e;
-	++*(unsigned *)data;
-	return 0;
+	int r = 0;
+
+	for (uint32_t i = 0; !r && i < joinings->n; i++)
+		r = member_enter(&call->host, instance, &joinings->all[i], e)
+			?: answer(NET_REPLY_MEMBER, &joinings->all[i].member, sizeof(joinings->all[i].member), e);
+	return r;
 }
 
 static int join(struct call *call, struct error *e)
 {
 	const struct net_request *request = call->request;
-	struct member_instance instance = {request->id, request->instance, request->hostname, call->netns_fd};
-	unsigned before = 0;
-	int r = hosts_write_resolv(&call->host.store, e)
-		    ?: store_each_member(&call->host.store, request->id, count_member, &before, e);
+	struct member_instance instance = {request->id, request->instance, request->hostname, -1};
+	struct joinings joinings = {calloc(request->n + 1, sizeof(*joinings.all)), request->n};
+	int r = joinings.all ? hosts_write_resolv(&call->host.store, e) : error_system(e, ENOMEM, "join networks");
 
 	if (!r)
-		r = join_each(call, &instance, e);
-	/* All or none; but an instance that runs and connects to one more keeps what it had. */
-	if (r && !before)
-		(void)!member_leave(&call->host, request->id, NULL, NULL, -1, NULL);
+		r = prepare_each(call, &instance, &joinings, e);
+	if (!r && request->netns_follows)
+		r = receive_namespace(call, e);
+	instance.netns_fd = call->netns_fd;
+	if (!r)
+		r = enter_each(call, &instance, &joinings, e);
+	/* All or none of these; an instance that runs and connects to one more keeps what it had. */
+	for (uint32_t i = 0; r && joinings.all && i < joinings.n; i++)
+		if (joinings.all[i].is_prepared)
+			(void)!member_leave(&call->host, request->id, NULL, joinings.all[i].member.name, call->netns_fd,
+					    NULL);
+	joinings_release(&joinings);
 	return r;
 }
 
@@ -206,12 +238,12 @@ static int list_ports(struct call *call, struct error *e)
 
 static int publish(struct call *call, struct error *e)
 {
-	return member_publish(&call->host, call->request->id, call->ports, call->request->n_ports, e);
+	return ports_publish(&call->host, call->request->id, call->ports, call->request->n_ports, e);
 }
 
 static int unpublish(struct call *call, struct error *e)
 {
-	return member_unpublish(&call->host, call->request->id, call->ports, call->request->n_ports, e);
+	return ports_unpublish(&call->host, call->request->id, call->ports, call->request->n_ports, e);
 }
 
 static int limit(struct call *call, struct error *e)
@@ -312,6 +344,7 @@ static int receive_request(char *buffer, size_t room, struct call *call, struct 
 {
 	struct net_request *request = (void *)buffer;
 	size_t size = 0, n_fds = 0, array_size, ports_size;
+	bool needs_netns;
 	int fd = -1;
 	int r = fd_receive(NET_SOCKET, buffer, room, &size, &fd, 1, &n_fds);
 
@@ -321,10 +354,11 @@ static int receive_request(char *buffer, size_t room, struct call *call, struct 
 		return error_bug(e, "holm-net received a request of %zu bytes that it does not know", size);
 	array_size = request->n * operations[request->operation].element;
 	ports_size = request->n_ports * sizeof(struct net_port);
+	needs_netns = operations[request->operation].netns == NEEDS_NETNS && !request->netns_follows;
 	if (size != sizeof(*request) + array_size + ports_size || (!array_size && request->n) ||
 	    (request->n_ports && !operations[request->operation].has_ports) ||
-	    (n_fds != (operations[request->operation].netns == NEEDS_NETNS) &&
-	     operations[request->operation].netns != MAY_HAVE_NETNS))
+	    (request->netns_follows && request->operation != NET_OPERATION_JOIN) ||
+	    (n_fds != needs_netns && operations[request->operation].netns != MAY_HAVE_NETNS))
 		return error_bug(e, "holm-net received request %u with %zu bytes and %zu descriptors",
 				 request->operation, size, n_fds);
 	terminate(request, buffer + sizeof(*request), buffer + sizeof(*request) + array_size);
@@ -335,17 +369,13 @@ static int receive_request(char *buffer, size_t room, struct call *call, struct 
 	return 0;
 }
 
-static int serve(char *buffer, size_t room, struct error *e)
+static int serve(struct call *call, char *buffer, size_t room, struct error *e)
 {
-	struct call call = {.host = HOST_INIT};
-	int r = receive_request(buffer, room, &call, e);
+	int r = receive_request(buffer, room, call, e);
 
-	if (!r && operations[call.request->operation].has_host)
-		r = host_open(&call.host, call.request->state, call.request->config, e);
-	if (!r)
-		r = operations[call.request->operation].apply(&call, e);
-	host_close(&call.host);
-	return r;
+	if (!r && operations[call->request->operation].has_host)
+		r = host_open(&call->host, call->request->state, call->request->config, e);
+	return r ?: operations[call->request->operation].apply(call, e);
 }
 
 static void send_warning(enum log_level level, const char *text, void *data)
@@ -361,6 +391,7 @@ static void send_warning(enum log_level level, const char *text, void *data)
 int main(void)
 {
 	static _Alignas(16) char buffer[NET_MESSAGE_MAX];
+	struct call call = {.host = HOST_INIT};
 	struct error e = ERROR_INIT;
 	socklen_t length = sizeof(int);
 	int type = 0, r;
@@ -373,10 +404,13 @@ int main(void)
 	close_range(NET_SOCKET + 1, ~0U, 0);
 	fcntl(NET_SOCKET, F_SETFD, FD_CLOEXEC);
 	log_set_sink(send_warning, NULL);
-	r = serve(buffer, sizeof(buffer), &e);
+	r = serve(&call, buffer, sizeof(buffer), &e);
 	if (!r)
 		e = ERROR_INIT;
 	else if (e.kind == ERROR_NONE)
 		error_system(&e, -r, "holm-net");
-	return send_reply(NET_REPLY_END, &e, sizeof(e)) ? 1 : 0;
+	r = send_reply(NET_REPLY_END, &e, sizeof(e));
+	/* After the answer: where nftables elements were removed, closing the socket waits for a grace period of RCU. */
+	host_close(&call.host);
+	return r ? 1 : 0;
 }

@@ -19,11 +19,15 @@
 #include "netns/request.h"
 #include "spec/spec.h"
 
+/*
+ * Once it has answered nothing is left to it but to exit, which takes it a grace period of RCU at times: not waited for.
+ * Whoever started us, or our own subreaper loop, reaps it then.
+ */
 static void call_close(struct net_call *call)
 {
 	call->socket = fd_close(call->socket);
 	if (call->pid > 0)
-		while (waitpid(call->pid, NULL, 0) < 0 && errno == EINTR)
+		while (waitpid(call->pid, NULL, call->has_ended ? WNOHANG : 0) < 0 && errno == EINTR)
 			;
 	call->pid = 0;
 }
@@ -58,7 +62,7 @@ static int call_open(struct net_call *call, struct error *e)
 	char *const arguments[] = {path, NULL};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
-	sigset_t none, defaults;
+	sigset_t blocked;
 	auto_fd ours = -1;
 	auto_fd theirs = -1;
 	int pair[2];
@@ -76,15 +80,15 @@ static int call_open(struct net_call *call, struct error *e)
 		if (theirs < 0)
 			return error_system(e, errno, "make a socket for '%s'", path);
 	}
-	sigemptyset(&none);
-	sigfillset(&defaults);
+	/* What a terminal sends goes to holm, which decides; a joining that was cut short would only have to be undone. */
+	sigfillset(&blocked);
+	sigdelset(&blocked, SIGTERM);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attributes);
 	r = posix_spawn_file_actions_adddup2(&actions, theirs, NET_SOCKET);
 	if (!r) {
-		posix_spawnattr_setsigmask(&attributes, &none);
-		posix_spawnattr_setsigdefault(&attributes, &defaults);
-		posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+		posix_spawnattr_setsigmask(&attributes, &blocked);
+		posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
 		r = posix_spawn(&call->pid, path, &actions, &attributes, arguments, environment);
 	}
 	posix_spawn_file_actions_destroy(&actions);
@@ -126,13 +130,16 @@ static int call_finish(struct net_call *call, const struct sink *sink, struct er
 		size_t size;
 		int r = fd_receive(call->socket, &reply, sizeof(reply), &size, NULL, 0, NULL);
 
-		if (r && r != -ECONNRESET)
+		if (r == -ECONNRESET) /* it did not read all we sent before it ended; what it said is still to come */
+			continue;
+		if (r)
 			return error_system(e, -r, "receive the reply of holm-net");
-		if (r || !size)
+		if (!size)
 			return explain_death(call, e);
 		if (size < NET_REPLY_HEAD || size != NET_REPLY_HEAD + reply.size)
 			return error_bug(e, "holm-net sent a reply of %zu bytes", size);
 		if (reply.type == NET_REPLY_END && reply.size == sizeof(reply.error)) {
+			call->has_ended = true;
 			if (reply.error.kind == ERROR_NONE)
 				return 0;
 			reply.error.text[sizeof(reply.error.text) - 1] = 0;
@@ -362,6 +369,7 @@ int net_start(const struct net_paths *paths, const struct net_join *join, struct
 
 	if (r)
 		return r;
+	request.netns_follows = join->netns_fd < 0;
 	request.n = join->n;
 	request.n_ports = join->n_ports;
 	str_add_bytes(&message, &request, sizeof(request));
@@ -375,6 +383,14 @@ int net_start(const struct net_paths *paths, const struct net_join *join, struct
 	*ret = call;
 	call = NET_CALL_INIT;
 	return 0;
+}
+
+/* If it has given up already, net_wait() hears why. */
+int net_enter(struct net_call *call, int netns_fd, struct error *e)
+{
+	int r = fd_send(call->socket, "", 1, &netns_fd, 1);
+
+	return r && r != -EPIPE && r != -ECONNRESET ? error_system(e, -r, "send the namespace to holm-net") : 0;
 }
 
 int net_wait(struct net_call *call, struct net_member *ret, size_t n, struct error *e)
@@ -391,6 +407,7 @@ void net_abandon(const struct net_paths *paths, struct net_call *call, const cha
 {
 	struct error ignored;
 
+	shutdown(call->socket, SHUT_WR); /* no namespace will follow */
 	if (!net_wait(call, NULL, 0, &ignored))
 		(void)!net_leave(paths, id, NULL, NULL, -1, &ignored);
 }

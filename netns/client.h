@@ -65,7 +65,7 @@ struct net_join {
 	const char *id;
 	const char *instance; /* the path of its state folder: when that is gone, its leases are free.  NULL: none */
 	const char *hostname; /* NULL: none beside id */
-	int netns_fd;
+	int netns_fd;	      /* net_start() takes -1, see there */
 	const struct net_interface *interfaces;
 	size_t n;
 	const struct net_port *ports; /* interface says whose; "" is the first that can have it */
@@ -80,16 +80,22 @@ int net_join(const struct net_paths *paths, const struct net_join *join, struct 
 	     struct error *e) must_check;
 
 /*
- * The same in two halves, so that it runs beside other work: net_start() sends it off, net_wait() takes the outcome.
- * Every successful net_start() is followed by one net_wait() (or net_abandon(), which waits and lets everything leave).
+ * The same in steps, so that it runs beside other work: net_start() sends it off, net_wait() takes the outcome.  With
+ * join->netns_fd -1 everything that can be done without the namespace is begun with at once, and net_enter() sends the
+ * namespace later; join->instance must be there already, it says whose the leases are.
+ *
+ * Every successful net_start() is followed by one net_wait() or net_abandon().  The latter undoes the joining however far
+ * it has come.
  */
 struct net_call {
 	int socket;
 	int pid;
+	bool has_ended;
 };
 #define NET_CALL_INIT ((struct net_call){.socket = -1})
 int net_start(const struct net_paths *paths, const struct net_join *join, struct net_call *ret,
 	      struct error *e) must_check;
+int net_enter(struct net_call *call, int netns_fd, struct error *e) must_check;
 int net_wait(struct net_call *call, struct net_member *ret, size_t n, struct error *e) must_check;
 void net_abandon(const struct net_paths *paths, struct net_call *call, const char *id);
 

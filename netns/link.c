@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "base/str.h"
 
@@ -88,10 +89,26 @@ int link_find(struct netlink *netlink, const char *name, struct link_facts *ret,
 	return r;
 }
 
+/* The ioctl(2)s of network devices are served by sockets of every family. */
+int link_index(struct netlink *netlink, const char *name, int *ret, struct error *e)
+{
+	struct ifreq request = {0};
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	if (ioctl(netlink->fd, SIOCGIFINDEX, &request) < 0) {
+		if (errno != ENODEV)
+			return error_system(e, errno, "look for the interface '%s'", name);
+		error_refuse(e, ERROR_NOT_FOUND, "interface '%s' does not exist", name);
+		return -ENODEV;
+	}
+	*ret = request.ifr_ifindex;
+	return 0;
+}
+
 int link_exists(struct netlink *netlink, const char *name, bool *ret, struct error *e)
 {
-	struct link_facts link;
-	int r = link_find(netlink, name, &link, e);
+	int index;
+	int r = link_index(netlink, name, &index, e);
 
 	*ret = !r;
 	return r == -ENODEV ? 0 : r;
@@ -401,18 +418,24 @@ void link_move(struct netlink *netlink, int index, const char *name, int netns_f
 	mnl_attr_put_strz(message, IFLA_IFNAME, new_name);
 }
 
-static void put_port_flag(struct nlmsghdr *message, uint16_t flag)
+static void put_port_flags(struct nlmsghdr *message, unsigned flags)
 {
-	struct nlattr *info = mnl_attr_nest_start(message, IFLA_LINKINFO), *data;
+	struct nlattr *info, *data;
 
+	if (!flags)
+		return;
+	info = mnl_attr_nest_start(message, IFLA_LINKINFO);
 	mnl_attr_put_strz(message, IFLA_INFO_SLAVE_KIND, "bridge");
 	data = mnl_attr_nest_start(message, IFLA_INFO_SLAVE_DATA);
-	mnl_attr_put_u8(message, flag, 1);
+	if (flags & LINK_ISOLATED)
+		mnl_attr_put_u8(message, IFLA_BRPORT_ISOLATED, 1);
+	if (flags & LINK_HAIRPIN)
+		mnl_attr_put_u8(message, IFLA_BRPORT_MODE, 1);
 	mnl_attr_nest_end(message, data);
 	mnl_attr_nest_end(message, info);
 }
 
-void link_configure_port(struct netlink *netlink, int index, const char *name, const char *alias, bool isolated)
+void link_configure_port(struct netlink *netlink, int index, const char *name, const char *alias, unsigned port_flags)
 {
 	struct ifinfomsg *header;
 	struct nlmsghdr *message = netlink_add(netlink, RTM_NEWLINK, 0, sizeof(*header), (void **)&header,
@@ -427,8 +450,7 @@ void link_configure_port(struct netlink *netlink, int index, const char *name, c
 	mnl_attr_put_u8(message, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
 	mnl_attr_nest_end(message, inner);
 	mnl_attr_nest_end(message, nest);
-	if (isolated)
-		put_port_flag(message, IFLA_BRPORT_ISOLATED);
+	put_port_flags(message, port_flags);
 }
 
 void link_set_hairpin(struct netlink *netlink, int index, const char *name)
@@ -438,7 +460,7 @@ void link_set_hairpin(struct netlink *netlink, int index, const char *name)
 					       "configure the interface '%s'", name);
 
 	header->ifi_index = index;
-	put_port_flag(message, IFLA_BRPORT_MODE);
+	put_port_flags(message, LINK_HAIRPIN);
 }
 
 void link_set_master(struct netlink *netlink, int index, const char *name, int master)

@@ -27,6 +27,9 @@ struct link_facts {
 /* The link called name, or -ENODEV (ERROR_NOT_FOUND, "interface 'x' does not exist"). */
 int link_find(struct netlink *netlink, const char *name, struct link_facts *ret, struct error *e) must_check;
 
+/* Its index alone, without a message; the same error. */
+int link_index(struct netlink *netlink, const char *name, int *ret, struct error *e) must_check;
+
 /* Whether there is a link called name. */
 int link_exists(struct netlink *netlink, const char *name, bool *ret, struct error *e) must_check;
 
@@ -76,9 +79,14 @@ void link_create_ifb(struct netlink *netlink, const char *name);
 
 /* ---- changing ---- */
 
-/* A bridge's port on the host's side: alias, no addresses of its own, up; isolated: no traffic to other such ports. */
-void link_configure_port(struct netlink *netlink, int index, const char *name, const char *alias, bool isolated);
-/* Frames may leave a bridge by the port they came from. */
+/* What a bridge does with a port. */
+enum {
+	LINK_ISOLATED = 1 << 0, /* no traffic to other such ports */
+	LINK_HAIRPIN = 1 << 1,	/* frames may leave by the port they came from */
+};
+
+/* A link on the host's side: alias, no addresses of its own, up. */
+void link_configure_port(struct netlink *netlink, int index, const char *name, const char *alias, unsigned port_flags);
 void link_set_hairpin(struct netlink *netlink, int index, const char *name);
 void link_set_master(struct netlink *netlink, int index, const char *name, int master);
 void link_delete(struct netlink *netlink, const char *name); /* a missing one is no error */

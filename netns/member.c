@@ -12,16 +12,14 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "netns/address.h"
-#include "netns/flows.h"
 #include "netns/guard.h"
 #include "netns/hosts.h"
 #include "netns/lease.h"
 #include "netns/link.h"
 #include "netns/names.h"
-#include "netns/network.h"
 #include "netns/parse.h"
+#include "netns/ports.h"
 #include "netns/shape.h"
-#include "netns/sockets.h"
 
 enum { DEFAULT_METRIC = 100 };
 
@@ -104,23 +102,29 @@ static void choose_gateways(const struct net_network *network, const struct net_
 		member->gateway6 = wanted->gateway6;
 }
 
-/* The record, first without and then with its addresses: whatever dies between, leaving finds the lease. */
-static int prepare(struct host *host, const struct member_instance *instance, const struct net_network *network,
-		   const struct net_interface *wanted, unsigned position, struct net_member *member, struct error *e)
+static void make_member(const struct member_instance *instance, const struct member_joining *joining,
+			struct net_member *member)
 {
-	auto_fd folder = -1;
-	int r;
+	const struct net_interface *wanted = joining->wanted;
 
 	*member = (struct net_member){.egress = wanted->egress, .ingress = wanted->ingress};
 	snprintf(member->id, sizeof(member->id), "%s", instance->id);
-	memcpy(member->network, network->name, sizeof(member->network));
+	memcpy(member->network, joining->network.name, sizeof(member->network));
 	if (*wanted->name)
 		memcpy(member->name, wanted->name, sizeof(member->name));
 	else
-		snprintf(member->name, sizeof(member->name), "eth%u", position);
-	if (*network->bridge)
+		snprintf(member->name, sizeof(member->name), "eth%u", joining->position);
+	if (*joining->network.bridge)
 		make_link_name(member->id, member->name, member->link);
-	r = store_open_network(&host->store, network->name, &folder, e);
+}
+
+/* The record, first without and then with its addresses: whatever dies between, leaving finds the lease. */
+static int make_record(struct host *host, const struct member_instance *instance, const struct net_network *network,
+		       const struct net_interface *wanted, struct net_member *member, struct error *e)
+{
+	auto_fd folder = -1;
+	int r = store_open_network(&host->store, network->name, &folder, e);
+
 	if (r)
 		return r;
 	if (!store_load_member(&host->store, member->id, member->name, &(struct net_member){0}, NULL))
@@ -141,19 +145,15 @@ static int prepare(struct host *host, const struct member_instance *instance, co
 	else
 		make_mac(member);
 	choose_gateways(network, wanted, member);
-	return store_save_member(&host->store, member, e);
+	r = store_save_member(&host->store, member, e);
+	if (r) {
+		lease_drop(folder, member);
+		(void)!store_remove_member(&host->store, member, NULL);
+	}
+	return r;
 }
 
 /* ---- links ---- */
-
-static int find_inside(struct netlink *inside, const char *name, int *ret_index, struct error *e)
-{
-	struct link_facts link;
-	int r = link_find(inside, name, &link, e);
-
-	*ret_index = link.index;
-	return r;
-}
 
 static void add_member_address(struct netlink *inside, int index, const struct net_address *address, const char *name)
 {
@@ -179,8 +179,7 @@ static int configure_inside(const struct net_member *member, const struct net_in
 {
 	static const struct net_address anywhere;
 	uint32_t metric = position ? DEFAULT_METRIC + position : 0;
-	int index;
-	int r = find_inside(inside, member->name, &index, e);
+	int index, r = link_index(inside, member->name, &index, e);
 
 	if (r)
 		return r;
@@ -197,36 +196,41 @@ static int configure_inside(const struct net_member *member, const struct net_in
 	return netlink_commit(inside, e);
 }
 
-/* The host's end: its alias, no addresses, the guard, the neighbours that the host need not ask for. */
-static int configure_port(struct host *host, const struct net_network *network, const struct net_member *member,
-			  int bridge, struct error *e)
+/*
+ * The host's end: the guard, then its alias, no addresses, up; the neighbours that the host need not ask for.  An instance
+ * that publishes gets its own frames back, see ports.c.
+ */
+static int configure_port(struct host *host, const struct member_joining *joining, struct error *e)
 {
+	const struct net_network *network = &joining->network;
+	const struct net_member *member = &joining->member;
 	struct sock_filter code[GUARD_SIZE];
 	char alias[NET_ID_SIZE + NET_INTERFACE_SIZE];
-	struct link_facts link;
-	bool shaped = member->egress.rate || member->ingress.rate;
-	int r = link_find(&host->netlink, member->link, &link, e);
+	unsigned flags = (network->is_isolated ? LINK_ISOLATED : 0) | (joining->n_ports ? LINK_HAIRPIN : 0);
+	int index, r = link_index(&host->netlink, member->link, &index, e);
 
 	if (r)
 		return r;
-	snprintf(alias, sizeof(alias), "%s %s", member->id, member->name);
-	link_configure_port(&host->netlink, link.index, member->link, alias, network->is_isolated);
 	/* Where others give the addresses (no subnet), the guard can't know them: then the hardware address alone is
 	 * fixed. */
 	if (member->address4.family || member->address6.family)
-		guard_attach(&host->netlink, link.index, code,
+		guard_attach(&host->netlink, index, code,
 			     guard_build(code, member->mac, &member->address4, &member->address6));
 	else
-		guard_attach(&host->netlink, link.index, code, guard_build_mac(code, member->mac));
+		guard_attach(&host->netlink, index, code, guard_build_mac(code, member->mac));
+	if (joining->n_ports)
+		guard_attach_echo(&host->netlink, index, member->mac);
+	snprintf(alias, sizeof(alias), "%s %s", member->id, member->name);
+	link_configure_port(&host->netlink, index, member->link, alias, flags);
 	if (network_is_routed(network)) {
 		if (member->address4.family)
-			link_set_neighbour(&host->netlink, bridge, &member->address4, member->mac);
+			link_set_neighbour(&host->netlink, joining->links.bridge, &member->address4, member->mac);
 		if (member->address6.family)
-			link_set_neighbour(&host->netlink, bridge, &member->address6, member->mac);
+			link_set_neighbour(&host->netlink, joining->links.bridge, &member->address6, member->mac);
 	}
 	r = netlink_commit(&host->netlink, e);
-	if (!r && shaped)
-		r = shape_apply(&host->netlink, link.index, member->link, &member->egress, &member->ingress, e);
+	if (!r && (member->egress.rate || member->ingress.rate))
+		r = shape_apply(&host->netlink, index, member->link, &member->egress, &member->ingress, e);
 	return r;
 }
 
@@ -246,148 +250,47 @@ static int explain_link(int r, const struct net_network *network, const struct n
 	return r;
 }
 
+static int create_link(struct host *host, const struct member_joining *joining, const struct link_inside *there,
+		       struct error *e)
+{
+	const struct net_network *network = &joining->network;
+
+	if (*network->bridge)
+		link_create_veth(&host->netlink, joining->member.link, joining->links.bridge, there);
+	else
+		link_create_child(&host->netlink, network->type == NET_TYPE_MACVLAN, network->is_isolated,
+				  joining->links.parent, there);
+	return netlink_commit(&host->netlink, e);
+}
+
 /* ret_made: there is something to take away, and it is ours. */
-static int make_links(struct host *host, const struct member_instance *instance, const struct net_network *network,
-		      const struct net_interface *wanted, unsigned position, const struct net_member *member,
+static int make_links(struct host *host, const struct member_instance *instance, const struct member_joining *joining,
 		      bool *ret_made, struct error *e)
 {
-	struct link_inside there = {instance->netns_fd, member->name, member->mac, 0};
-	struct network_links links;
+	const struct net_network *network = &joining->network;
+	const struct net_member *member = &joining->member;
+	struct link_inside there = {instance->netns_fd, member->name, member->mac, joining->links.mtu};
 	auto_netlink inside = NETLINK_INIT;
-	int r = network_ensure(&host->store, &host->netlink, &host->nft, network, &links, e);
+	int index, r;
 
-	if (r)
-		return r;
-	there.mtu = links.mtu;
 	if (network->type == NET_TYPE_IPVLAN)
 		there.mac = NULL;
-	if (*network->bridge)
-		link_create_veth(&host->netlink, member->link, links.bridge, &there);
-	else
-		link_create_child(&host->netlink, network->type == NET_TYPE_MACVLAN, network->is_isolated, links.parent,
-				  &there);
-	r = netlink_commit(&host->netlink, e);
+	r = create_link(host, joining, &there, e);
+	if (r == -EEXIST && *member->link && !link_index(&host->netlink, member->link, &index, NULL)) {
+		/* Of an instance of this id that has just ended: the kernel takes its namespace apart in its own time. */
+		link_delete(&host->netlink, member->link);
+		r = netlink_commit(&host->netlink, e) ?: create_link(host, joining, &there, e);
+	}
 	if (r)
 		return explain_link(r, network, member, e);
 	*ret_made = true;
 	if (*network->bridge)
-		r = configure_port(host, network, member, links.bridge, e);
+		r = configure_port(host, joining, e);
 	return r ?: netlink_open(&inside, NETLINK_ROUTE, instance->netns_fd, e)
-			?: configure_inside(member, wanted, position, &inside, e);
-}
-
-/* ---- ports ---- */
-
-static bool port_equal(const struct net_port *a, const struct net_port *b)
-{
-	return a->protocol == b->protocol && a->first == b->first && a->last == b->last && a->port == b->port &&
-	       address_equal(&a->address, &b->address);
-}
-
-static int check_port(const struct net_member *member, const struct net_port *port, struct error *e)
-{
-	bool four = port->address.family == AF_INET;
-	char text[NET_PORT_TEXT_SIZE];
-
-	if (!four && address_is_loopback(&port->address))
-		return error_refuse(
-		    e, ERROR_UNSUPPORTED,
-		    "port %s can't be published: Linux takes no answers to ::1 from other links; use 127.0.0.1",
-		    net_print_port(port, text));
-	if (four ? member->address4.family : member->address6.family)
-		return 0;
-	return error_refuse(e, ERROR_INVALID, "port %s can't be published: '%s' has no %s address on network '%s'",
-			    net_print_port(port, text), member->id, four ? "IPv4" : "IPv6", member->network);
-}
-
-/* The transaction failed because a key is there with another value: name whose it is. */
-static int name_holder(struct nft *nft, const struct net_member *member, const struct net_port *ports, size_t n,
-		       struct error *e)
-{
-	char holder[NET_ID_SIZE], text[ADDRESS_TEXT_SIZE];
-	struct error ignored;
-	uint16_t number;
-
-	for (size_t i = 0; i < n; i++) {
-		if (nft_find_holder(nft, member, &ports[i], holder, &number, &ignored) || !*holder)
-			continue;
-		return error_refuse(e, ERROR_EXISTS, "port %u/%s of %s is published by '%s'", number,
-				    ports[i].protocol == IPPROTO_TCP ? "tcp" : "udp",
-				    address_print(&ports[i].address, false, text), holder);
-	}
-	return -EEXIST;
-}
-
-/*
- * An instance that calls itself by a published port: where the host filters bridged packets (br_netfilter), the bridge
- * itself must send the frame back by the port it came from.
- */
-static int allow_hairpin(struct host *host, const struct net_member *member, struct error *e)
-{
-	struct link_facts link;
-	int r = link_find(&host->netlink, member->link, &link, e);
-
-	if (r)
-		return r;
-	guard_attach_echo(&host->netlink, link.index, member->mac);
-	link_set_hairpin(&host->netlink, link.index, member->link);
-	return netlink_commit(&host->netlink, e);
-}
-
-/* Between nft_ready() and nft_release().  all: the list as it will be; new: the part that is not there yet. */
-static int write_ports(struct host *host, const struct net_member *member, const struct net_port *all, size_t n_all,
-		       const struct net_port *new, size_t n_new, struct error *e)
-{
-	int r = n_new ? store_save_ports(&host->store, member->id, member->name, all, n_all, e) : 0;
-
-	if (!r && n_new)
-		r = allow_hairpin(host, member, e);
-	if (r)
-		return r;
-	nft_begin(&host->nft);
-	nft_add_counters(&host->nft, member);
-	nft_add_ports(&host->nft, member, new, n_new);
-	r = nft_commit(&host->nft, e);
-	if (r == -EEXIST || r == -EBUSY)
-		r = name_holder(&host->nft, member, new, n_new, e);
-	if (!r)
-		flows_forget_past(member, new, n_new);
-	return r;
-}
-
-static int publish_first(struct host *host, const struct net_network *network, const struct net_member *member,
-			 const struct net_port *ports, size_t n, struct error *e)
-{
-	int r = 0;
-
-	if (!network_is_routed(network))
-		return 0;
-	for (size_t i = 0; !r && i < n; i++)
-		r = check_port(member, &ports[i], e) ?: sockets_check_free(&ports[i], e);
-	if (!r)
-		r = nft_ready(&host->nft, e);
-	if (!r)
-		r = write_ports(host, member, ports, n, ports, n, e);
-	nft_release(&host->nft);
-	return r;
+			?: configure_inside(member, joining->wanted, joining->position, &inside, e);
 }
 
 /* ---- joining and leaving ---- */
-
-static void remove_elements(struct host *host, const struct net_member *member)
-{
-	auto_free struct net_port *ports = NULL;
-	size_t n = 0;
-
-	if (store_load_ports(&host->store, member->id, member->name, &ports, &n, NULL))
-		n = 0;
-	nft_begin(&host->nft);
-	nft_remove_counters(&host->nft, member);
-	nft_remove_ports(&host->nft, member, ports, n);
-	if (nft_commit(&host->nft, NULL))
-		nft_remove_each(&host->nft, member, ports, n);
-	flows_forget_to(member, ports, n);
-}
 
 static int remove_links(struct host *host, const struct net_member *member, int netns_fd, struct error *e)
 {
@@ -428,7 +331,7 @@ static int leave(struct host *host, const struct net_member *member, int netns_f
 	int r;
 
 	if (*member->link)
-		remove_elements(host, member);
+		ports_remove(host, member);
 	r = remove_links(host, member, netns_fd, e);
 	if (r)
 		return r;
@@ -439,29 +342,12 @@ static int leave(struct host *host, const struct net_member *member, int netns_f
 	return store_remove_member(&host->store, member, e);
 }
 
-static int join(struct host *host, const struct member_instance *instance, const struct net_network *network,
-		const struct net_interface *wanted, unsigned position, const struct net_port *ports, size_t n,
-		struct net_member *member, struct error *e)
+int member_prepare(struct host *host, const struct member_instance *instance, struct member_joining *joining,
+		   struct error *e)
 {
-	auto_fd folder = -1;
-	bool made = false;
-	int r = prepare(host, instance, network, wanted, position, member, e);
-
-	if (r)
-		return r;
-	r = make_links(host, instance, network, wanted, position, member, &made, e)
-		    ?: publish_first(host, network, member, ports, n, e)
-		    ?: store_open_network(&host->store, network->name, &folder, e)
-		    ?: hosts_add(folder, member, instance->hostname, e);
-	if (r)
-		(void)!leave(host, member, made ? instance->netns_fd : -1, NULL);
-	return r;
-}
-
-int member_join(struct host *host, const struct member_instance *instance, const struct net_interface *wanted,
-		unsigned position, const struct net_port *ports, size_t n, struct net_member *ret, struct error *e)
-{
-	struct net_network network;
+	const struct net_network *network = &joining->network;
+	const struct net_interface *wanted = joining->wanted;
+	struct net_member *member = &joining->member;
 	int r;
 
 	if (!str_is_id(instance->id) || *instance->id == '.')
@@ -469,14 +355,44 @@ int member_join(struct host *host, const struct member_instance *instance, const
 	if (*wanted->name && net_interface_name_flaw(wanted->name, false))
 		return error_refuse(e, ERROR_INVALID, "the interface name '%s' %s", wanted->name,
 				    net_interface_name_flaw(wanted->name, false));
-	r = network_load(&host->store, &host->netlink, wanted->network, &network, e) ?: check_wanted(&network, wanted, n, e)
-			?: store_add_instance(&host->store, instance->id, instance->path, e);
+	r = check_wanted(network, wanted, joining->n_ports, e)
+		?: network_ensure(&host->store, &host->netlink, &host->nft, network, &joining->links, e)
+		?: store_add_instance(&host->store, instance->id, instance->path, e);
+	if (!r) {
+		make_member(instance, joining, member);
+		r = make_record(host, instance, network, wanted, member, e);
+		if (!r && network_is_routed(network)) {
+			r = ports_prepare(host, member, joining->ports, joining->n_ports, e);
+			if (r)
+				(void)!leave(host, member, -1, NULL);
+		}
+		if (r)
+			store_drop_instance(&host->store, instance->id);
+	}
+	joining->is_prepared = !r;
 	if (r)
-		return r;
-	r = join(host, instance, &network, wanted, position, ports, n, ret, e);
+		error_context(e, "join network '%s'", network->name);
+	return r;
+}
+
+int member_enter(struct host *host, const struct member_instance *instance, const struct member_joining *joining,
+		 struct error *e)
+{
+	const struct net_network *network = &joining->network;
+	const struct net_member *member = &joining->member;
+	auto_fd folder = -1;
+	bool made = false;
+	int r = make_links(host, instance, joining, &made, e);
+
+	if (!r && network_is_routed(network))
+		r = ports_lead(host, member, joining->ports, joining->n_ports, e);
+	if (!r)
+		r = store_open_network(&host->store, network->name, &folder, e)
+			?: hosts_add(folder, member, instance->hostname, e);
 	if (r) {
+		(void)!leave(host, member, made ? instance->netns_fd : -1, NULL);
 		store_drop_instance(&host->store, instance->id);
-		error_context(e, "join network '%s'", network.name);
+		error_context(e, "join network '%s'", network->name);
 	}
 	return r;
 }
@@ -512,126 +428,6 @@ int member_leave(struct host *host, const char *id, const char *network, const c
 }
 
 /* ---- changes while running ---- */
-
-struct choice {
-	struct host *host;
-	const struct net_port *port;
-	struct net_member *member;
-	bool found;
-};
-
-static int choose_member(const struct net_member *member, void *data, struct error *e)
-{
-	struct choice *choice = data;
-	struct net_network network;
-	bool four = choice->port->address.family == AF_INET;
-	int order;
-
-	if (*choice->port->interface && !str_equal(choice->port->interface, member->name))
-		return 0;
-	if (store_load_network(&choice->host->store, member->network, &network, e) || !network_is_routed(&network) ||
-	    !(four ? member->address4.family : member->address6.family))
-		return 0;
-	order = choice->found ? strverscmp(member->name, choice->member->name) : -1;
-	if (order < 0)
-		*choice->member = *member;
-	choice->found = true;
-	return 0;
-}
-
-static int find_publisher(struct host *host, const char *id, const struct net_port *port, struct net_member *ret,
-			  struct error *e)
-{
-	struct choice choice = {host, port, ret, false};
-	char text[NET_PORT_TEXT_SIZE];
-	int r = store_each_member(&host->store, id, choose_member, &choice, e);
-
-	if (r || choice.found)
-		return r;
-	return error_refuse(e, ERROR_NOT_FOUND, "instance '%s' has no interface that can publish %s", id,
-			    net_print_port(port, text));
-}
-
-static int publish_one(struct host *host, const char *id, const struct net_port *port, struct error *e)
-{
-	auto_free struct net_port *old = NULL;
-	auto_free struct net_port *all = NULL;
-	struct net_member member;
-	size_t n;
-	int r =
-	    find_publisher(host, id, port, &member, e) ?: store_load_ports(&host->store, id, member.name, &old, &n, e);
-
-	if (r)
-		return r;
-	for (size_t i = 0; i < n; i++)
-		if (port_equal(&old[i], port))
-			return 0;
-	r = check_port(&member, port, e) ?: sockets_check_free(port, e);
-	if (r)
-		return r;
-	all = calloc(n + 1, sizeof(*all));
-	if (!all)
-		return error_system(e, ENOMEM, "publish a port");
-	if (n)
-		memcpy(all, old, n * sizeof(*all));
-	all[n] = *port;
-	r = write_ports(host, &member, all, n + 1, port, 1, e);
-	if (r)
-		(void)!store_save_ports(&host->store, id, member.name, old, n, NULL);
-	return r;
-}
-
-static int unpublish_one(struct host *host, const char *id, const struct net_port *port, struct error *e)
-{
-	auto_free struct net_port *ports = NULL;
-	char text[NET_PORT_TEXT_SIZE];
-	struct net_member member;
-	size_t n, left = 0;
-	int r = find_publisher(host, id, port, &member, e)
-		    ?: store_load_ports(&host->store, id, member.name, &ports, &n, e);
-
-	if (r)
-		return r;
-	for (size_t i = 0; i < n; i++)
-		if (!port_equal(&ports[i], port))
-			ports[left++] = ports[i];
-	if (left == n)
-		return error_refuse(e, ERROR_NOT_FOUND, "instance '%s' does not publish %s", id,
-				    net_print_port(port, text));
-	nft_begin(&host->nft);
-	nft_remove_ports(&host->nft, &member, port, 1);
-	if (nft_commit(&host->nft, NULL)) {
-		nft_remove_each(&host->nft, &member, port, 1);
-		nft_begin(&host->nft);
-		nft_add_counters(&host->nft, &member);
-		r = nft_commit(&host->nft, e);
-	}
-	flows_forget_to(&member, port, 1);
-	return r ?: store_save_ports(&host->store, id, member.name, ports, left, e);
-}
-
-int member_publish(struct host *host, const char *id, const struct net_port *ports, size_t n, struct error *e)
-{
-	int r = nft_ready(&host->nft, e);
-
-	for (size_t i = 0; !r && i < n; i++) {
-		r = publish_one(host, id, &ports[i], e);
-		for (size_t j = 0; r && j < i; j++) /* all or none */
-			(void)!unpublish_one(host, id, &ports[j], NULL);
-	}
-	nft_release(&host->nft);
-	return r;
-}
-
-int member_unpublish(struct host *host, const char *id, const struct net_port *ports, size_t n, struct error *e)
-{
-	int r = nft_ready(&host->nft, e);
-
-	for (size_t i = 0; !r && i < n; i++)
-		r = unpublish_one(host, id, &ports[i], e);
-	nft_release(&host->nft);
-	return r;
-}
 
 int member_limit(struct host *host, const char *id, const char *name, const struct net_rate *egress,
 		 const struct net_rate *ingress, struct error *e)

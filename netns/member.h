@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Members: instances joining and leaving networks, what they publish, their rates and counters.
+ * Members: instances joining and leaving networks, their rates and counters; ports.h has what they publish.
  *
- * Joining, in this order: the record; the lease; the network's links; the instance's link, which is born with its peer
- * inside; its guard; inside: addresses, routes; counters and ports in one transaction; names.  Leaving goes back,
- * the record last.  A join that fails undoes itself; one that is killed leaves a record that member_leave() follows.
+ * Joining, in this order: the network's links; the record; the lease; the ports' record; the instance's link, which is
+ * born with its peer inside; its guard; inside: addresses, routes; counters and ports in one transaction; names.
+ * Leaving goes back, the record last.  A join that fails undoes itself; one that is killed leaves a record that
+ * member_leave() follows.
  */
 #ifndef HOLM_NETNS_MEMBER_H
 #define HOLM_NETNS_MEMBER_H
 
 #include "base/error.h"
 #include "netns/netlink.h"
+#include "netns/network.h"
 #include "netns/nft.h"
 #include "netns/store.h"
 #include "netns/types.h"
@@ -32,16 +34,33 @@ struct member_instance {
 	const char *id;
 	const char *path;     /* of its state folder; "": none */
 	const char *hostname; /* "": none */
-	int netns_fd;
+	int netns_fd;	      /* not needed by member_prepare() */
+};
+
+/* One interface on its way in.  The first four are the caller's. */
+struct member_joining {
+	const struct net_interface *wanted;
+	unsigned position; /* in the instance's list: its default name, its default route's preference */
+	const struct net_port *ports;
+	size_t n_ports;
+	struct net_network network;
+	struct network_links links;
+	struct net_member member; /* what it becomes */
+	bool is_prepared;
 };
 
 /*
- * One interface; position is its place in the instance's list (its default name, its default route's preference).
- * ports: those of it.  ret gets the record.
+ * In two halves, so that the first runs while the instance's namespace is still being made.
+ *
+ * member_prepare(): network (loaded by the caller), links of the host, record, lease, record of the ports.
+ * member_enter(): all that needs the namespace; and what leads there.
+ *
+ * Each undoes itself when it fails; a prepared one that is not to enter leaves by member_leave().
  */
-int member_join(struct host *host, const struct member_instance *instance, const struct net_interface *wanted,
-		unsigned position, const struct net_port *ports, size_t n, struct net_member *ret,
-		struct error *e) must_check;
+int member_prepare(struct host *host, const struct member_instance *instance, struct member_joining *joining,
+		   struct error *e) must_check;
+int member_enter(struct host *host, const struct member_instance *instance, const struct member_joining *joining,
+		 struct error *e) must_check;
 
 /*
  * Takes the instance off one interface (name), or one network (network), or all (both NULL).  netns_fd: the instance's
@@ -49,12 +68,6 @@ int member_join(struct host *host, const struct member_instance *instance, const
  */
 int member_leave(struct host *host, const char *id, const char *network, const char *name, int netns_fd,
 		 struct error *e) must_check;
-
-/* Ports whose interface is "" belong to the first one that can have them. */
-int member_publish(struct host *host, const char *id, const struct net_port *ports, size_t n,
-		   struct error *e) must_check;
-int member_unpublish(struct host *host, const char *id, const struct net_port *ports, size_t n,
-		     struct error *e) must_check;
 
 /* NULL: as it was. */
 int member_limit(struct host *host, const char *id, const char *name, const struct net_rate *egress,

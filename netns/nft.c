@@ -752,7 +752,7 @@ static size_t make_comment(const char *id, uint8_t comment[256])
 	return n + 2;
 }
 
-static void change_port(struct nft *nft, bool add, const struct net_member *member, const struct net_port *port)
+static void add_port(struct nft *nft, const struct net_member *member, const struct net_port *port)
 {
 	uint8_t key[32], data[20], comment[256];
 	char what[128], text[NET_PORT_TEXT_SIZE];
@@ -760,13 +760,11 @@ static void change_port(struct nft *nft, bool add, const struct net_member *memb
 	enum set which;
 
 	make_key(port, port->first, key, &which);
-	snprintf(what, sizeof(what), "%s port %s", add ? "publish" : "unpublish", net_print_port(port, text));
-	elements_begin(&elements, nft, add, which, what);
+	snprintf(what, sizeof(what), "publish port %s", net_print_port(port, text));
+	elements_begin(&elements, nft, true, which, what);
 	for (unsigned number = port->first; number <= port->last; number++) {
 		struct nftnl_set_elem *element = elements_add(&elements, key, make_key(port, number, key, &which));
 
-		if (!add)
-			continue;
 		nftnl_set_elem_set(element, NFTNL_SET_ELEM_DATA, data, make_target(member, port, number, data));
 		nftnl_set_elem_set(element, NFTNL_SET_ELEM_USERDATA, comment, make_comment(member->id, comment));
 	}
@@ -776,13 +774,7 @@ static void change_port(struct nft *nft, bool add, const struct net_member *memb
 void nft_add_ports(struct nft *nft, const struct net_member *member, const struct net_port *ports, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		change_port(nft, true, member, &ports[i]);
-}
-
-void nft_remove_ports(struct nft *nft, const struct net_member *member, const struct net_port *ports, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		change_port(nft, false, member, &ports[i]);
+		add_port(nft, member, &ports[i]);
 }
 
 void nft_add_opened(struct nft *nft, uint8_t family, const char *interface)
@@ -866,22 +858,32 @@ static int find_element(struct nft *nft, enum set which, const void *key, size_t
 	return r == -ENOENT ? 0 : r;
 }
 
-int nft_find_holder(struct nft *nft, const struct net_member *member, const struct net_port *port,
-		    char ret_id[NET_ID_SIZE], uint16_t *ret_port, struct error *e)
+/* Whether somebody publishes it (ret->found), and whether that leads to member. */
+static int find_port(struct nft *nft, const struct net_member *member, const struct net_port *port, uint16_t number,
+		     struct element *ret, bool *ret_own, struct error *e)
 {
 	uint8_t key[32], data[20];
 	enum set which;
+	size_t size = make_key(port, number, key, &which);
+	size_t data_size = make_target(member, port, number, data);
+	int r = find_element(nft, which, key, size, ret, e);
 
+	*ret_own = !r && ret->found && ret->data_size == data_size && !memcmp(ret->data, data, data_size);
+	return r;
+}
+
+int nft_find_holder(struct nft *nft, const struct net_member *member, const struct net_port *port,
+		    char ret_id[NET_ID_SIZE], uint16_t *ret_port, struct error *e)
+{
 	*ret_id = 0;
 	for (unsigned number = port->first; number <= port->last; number++) {
-		size_t size = make_key(port, number, key, &which);
-		size_t data_size = make_target(member, port, number, data);
 		struct element element;
-		int r = find_element(nft, which, key, size, &element, e);
+		bool own;
+		int r = find_port(nft, member, port, number, &element, &own, e);
 
 		if (r)
 			return r;
-		if (element.found && (element.data_size != data_size || memcmp(element.data, data, data_size))) {
+		if (element.found && !own) {
 			snprintf(ret_id, NET_ID_SIZE, "%s", element.comment);
 			*ret_port = number;
 			return 0;
@@ -890,25 +892,42 @@ int nft_find_holder(struct nft *nft, const struct net_member *member, const stru
 	return 0;
 }
 
-void nft_remove_each(struct nft *nft, const struct net_member *member, const struct net_port *ports, size_t n)
+static int remove_numbers(struct nft *nft, const struct net_port *port, const uint16_t *numbers, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		for (unsigned number = ports[i].first; number <= ports[i].last; number++) {
-			struct net_port one = ports[i];
-			char holder[NET_ID_SIZE];
-			uint16_t at;
+	struct elements elements;
+	uint8_t key[32];
+	enum set which;
 
-			one.port += number - one.first;
-			one.first = one.last = number;
-			if (nft_find_holder(nft, member, &one, holder, &at, NULL) || *holder)
-				continue;
-			nft_begin(nft);
-			nft_remove_ports(nft, member, &one, 1);
-			(void)!nft_commit(nft, NULL);
-		}
+	make_key(port, port->first, key, &which);
 	nft_begin(nft);
-	nft_remove_counters(nft, member);
-	(void)!nft_commit(nft, NULL);
+	elements_begin(&elements, nft, false, which, "unpublish a port");
+	for (size_t i = 0; i < n; i++)
+		elements_add(&elements, key, make_key(port, numbers[i], key, &which));
+	elements_end(&elements);
+	return nft_commit(nft, NULL);
+}
+
+void nft_remove_ports(struct nft *nft, const struct net_member *member, const struct net_port *ports, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint16_t numbers[ELEMENTS_PER_MESSAGE];
+		size_t found = 0;
+
+		for (unsigned number = ports[i].first; number <= ports[i].last; number++) {
+			struct element element;
+			bool own;
+
+			if (!find_port(nft, member, &ports[i], number, &element, &own, NULL) && own)
+				numbers[found++] = number;
+			if (!found || (found < ARRAY_SIZE(numbers) && number < ports[i].last))
+				continue;
+			/* One that went meanwhile fails the transaction. */
+			if (remove_numbers(nft, &ports[i], numbers, found))
+				for (size_t j = 0; j < found; j++)
+					(void)!remove_numbers(nft, &ports[i], &numbers[j], 1);
+			found = 0;
+		}
+	}
 }
 
 static int read_counter(struct nft *nft, enum set which, const struct net_address *address, uint64_t *bytes,

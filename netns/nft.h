@@ -48,14 +48,13 @@ void nft_remove_network(struct nft *nft, const struct net_network *network);
 void nft_add_counters(struct nft *nft, const struct net_member *member);
 void nft_remove_counters(struct nft *nft, const struct net_member *member);
 void nft_add_ports(struct nft *nft, const struct net_member *member, const struct net_port *ports, size_t n);
-void nft_remove_ports(struct nft *nft, const struct net_member *member, const struct net_port *ports, size_t n);
 
 /* A host interface that was opened to forwarding for our sake; an address family likewise. */
 void nft_add_opened(struct nft *nft, uint8_t family, const char *interface);
 void nft_add_opened_family(struct nft *nft, uint8_t family);
 
-/* Removal of what may be gone in part: element by element, as far as they are member's. */
-void nft_remove_each(struct nft *nft, const struct net_member *member, const struct net_port *ports, size_t n);
+/* Transactions of its own: a record may name ports that are gone, or that somebody else has; those that are not member's stay. */
+void nft_remove_ports(struct nft *nft, const struct net_member *member, const struct net_port *ports, size_t n);
 
 /*
  * The instance that publishes one of the ports, "" if nobody does or only member itself does: ret_port is the number on

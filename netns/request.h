@@ -5,7 +5,8 @@
  *   holm                                holm-net
  *   ----                                --------
  *   net_request, arrays, descriptors ->
- *                                       does it
+ *                                       does it; when netns_follows, as far as it can without the namespace
+ *   one byte, the namespace ->          the rest; the end of the file instead: undoes it
  *                                    <- any number of items (one net_reply each)
  *                                    <- the end: NET_REPLY_END and the error, if any
  *
@@ -33,14 +34,14 @@ enum net_operation {
 	NET_OPERATION_CREATE,	    /* wanted: NET_REPLY_NETWORK */
 	NET_OPERATION_LIST,	    /* network or "": NET_REPLY_NETWORK each */
 	NET_OPERATION_REMOVE,	    /* network */
-	NET_OPERATION_JOIN,	    /* namespace, net_interface, ports, id, instance, hostname: NET_REPLY_MEMBER each */
-	NET_OPERATION_LEAVE,	    /* perhaps the namespace; id; network, interface or "" */
-	NET_OPERATION_MEMBERS,	    /* id or "", network or "": NET_REPLY_MEMBER each */
-	NET_OPERATION_PORTS,	    /* id or "": NET_REPLY_PORT each */
-	NET_OPERATION_PUBLISH,	    /* id, ports */
-	NET_OPERATION_UNPUBLISH,    /* id, ports */
-	NET_OPERATION_LIMIT,	    /* id, interface, egress, ingress */
-	NET_OPERATION_COUNTERS,	    /* id or "": NET_REPLY_COUNTERS each */
+	NET_OPERATION_JOIN, /* namespace (at once or later), net_interface, ports, id, instance, hostname: NET_REPLY_MEMBER each */
+	NET_OPERATION_LEAVE,	 /* perhaps the namespace; id; network, interface or "" */
+	NET_OPERATION_MEMBERS,	 /* id or "", network or "": NET_REPLY_MEMBER each */
+	NET_OPERATION_PORTS,	 /* id or "": NET_REPLY_PORT each */
+	NET_OPERATION_PUBLISH,	 /* id, ports */
+	NET_OPERATION_UNPUBLISH, /* id, ports */
+	NET_OPERATION_LIMIT,	 /* id, interface, egress, ingress */
+	NET_OPERATION_COUNTERS,	 /* id or "": NET_REPLY_COUNTERS each */
 	NET_OPERATION_REPAIR,
 	NET_OPERATION_COLLECT, /* members whose instance is gone leave: NET_REPLY_MEMBER each */
 	_NET_OPERATION_N
@@ -51,6 +52,7 @@ struct net_request {
 	uint32_t n;	    /* elements of the array that follows */
 	uint32_t n_ports;   /* struct net_port, after it */
 	uint8_t has_egress, has_ingress;
+	uint8_t netns_follows; /* to join: the namespace comes in a datagram of its own */
 	char state[NET_PATH_SIZE], config[NET_PATH_SIZE];
 	char id[NET_ID_SIZE], hostname[NET_ID_SIZE];
 	char instance[NET_PATH_SIZE];

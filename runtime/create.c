@@ -542,24 +542,30 @@ static int on_pid(void *data, pid_t pid, int pidfd, struct error *e)
 	return record_save_init(c->folder, pid, start, boot_id, e);
 }
 
-/* Everything of the network happens in a program of its own, beside init's mounts. */
-static int on_network(void *data, int netns_fd, struct error *e)
+/* Everything of the network happens in a program of its own, beside the making of cgroups, init and mounts. */
+static int start_network(struct creation *c, struct error *e)
 {
-	struct creation *c = data;
-	const struct spec_linux *l = &c->spec.linux_;
 	struct net_join join = {
 	    .id = c->request->id,
 	    .instance = arena_format(&c->arena, "%s/%s", c->runtime->root, c->request->id),
 	    .hostname = c->spec.hostname,
-	    .netns_fd = netns_fd,
+	    .netns_fd = -1, /* follows */
 	    .interfaces = c->interfaces,
 	    .n = c->spec.holm ? c->spec.holm->n_networks : 0,
 	    .ports = c->ports,
 	    .n_ports = c->n_ports,
 	};
+
+	return joins_networks(c) ? net_start(NULL, &join, &c->network, e) : 0;
+}
+
+static int on_network(void *data, int netns_fd, struct error *e)
+{
+	struct creation *c = data;
+	const struct spec_linux *l = &c->spec.linux_;
 	int r = l->n_net_devices ? net_move_devices(l->net_devices, l->n_net_devices, netns_fd, e) : 0;
 
-	return r || !joins_networks(c) ? r : net_start(NULL, &join, &c->network, e);
+	return r || !joins_networks(c) ? r : net_enter(&c->network, netns_fd, e);
 }
 
 static int on_networked(void *data, struct error *e)
@@ -623,7 +629,6 @@ static void unmake_init(struct creation *c)
 	struct error ignored;
 
 	launch_kill(&c->launch);
-	leave_networks(c);
 	if (rdt_remove(&c->record.rdt, &ignored))
 		log_warning("%s", ignored.text);
 }
@@ -710,9 +715,8 @@ static const struct step {
 	int (*apply)(struct creation *, struct error *);
 	void (*undo)(struct creation *);
 } steps[] = {
-    {"record", make_record, unmake_record},
-    {"cgroup", make_cgroup, unmake_cgroup},
-    {"init", make_init, unmake_init},
+    {"record", make_record, unmake_record}, {"network", start_network, leave_networks},
+    {"cgroup", make_cgroup, unmake_cgroup}, {"init", make_init, unmake_init},
     {"announce", announce, unannounce},
 };
 

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Published ports of members: which may be, and the nftables elements that lead to them.
+ *
+ * The record of a member's ports is written before the elements are added: an element always has a record that leads to
+ * it, and a record may name ports whose elements are missing, or are somebody else's.  So only what leads to the member
+ * itself is ever removed.
+ */
+#ifndef HOLM_NETNS_PORTS_H
+#define HOLM_NETNS_PORTS_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "netns/member.h"
+#include "netns/types.h"
+
+/* Before anything is made: the member can publish them, and no process of the host has them.  Writes the record. */
+int ports_prepare(struct host *host, const struct net_member *member, const struct net_port *ports, size_t n,
+		  struct error *e) must_check;
+
+/* The elements of a member that has just joined: its counters, and what ports_prepare() recorded. */
+int ports_lead(struct host *host, const struct net_member *member, const struct net_port *ports, size_t n,
+	       struct error *e) must_check;
+
+/* What leads to a member that leaves, its counters included. */
+void ports_remove(struct host *host, const struct net_member *member);
+
+/* While running: all or none.  Ports whose interface is "" belong to the first one that can have them. */
+int ports_publish(struct host *host, const char *id, const struct net_port *ports, size_t n,
+		  struct error *e) must_check;
+int ports_unpublish(struct host *host, const char *id, const struct net_port *ports, size_t n,
+		    struct error *e) must_check;
+
+#endif
