@@ -108,6 +108,11 @@ $(BUILD)/holm: $(main:%.c=$(BUILD)/%.o) $(BUILD)/libholm.a | $(BUILD)/libs-holm
 	$(call say,LD)
 	$(Q)$(CC) $(holm_ldflags) $(LDFLAGS) $(if $(SANITIZE),-pie,-static) $^ $(LIBS_holm) -o $@
 
+# holm-monitor stays as long as an instance runs, a thousand of them perhaps: freestanding, like init.
+$(BUILD)/holm-monitor: cmd/holm-monitor.c instances/log.c $(BUILD)/flags
+	$(call say,LD)
+	$(Q)$(CC) $(holm_cppflags) $(INIT_CFLAGS) -MMD -MP -MF $@.d -MT $@ $(INIT_LDFLAGS) cmd/holm-monitor.c instances/log.c -o $@
+
 $(BUILD)/holm-%: $(BUILD)/cmd/holm-%.o $(BUILD)/libholm.a | $(BUILD)/libs-holm-%
 	$(call say,LD)
 	$(Q)$(CC) $(holm_ldflags) $(LDFLAGS) -pie $^ $(LIBS_holm-$*) -o $@

@@ -6,7 +6,7 @@ const struct verb *const verbs[] = {
     &verb_ps,	      &verb_kill,     &verb_delete,  &verb_pause,      &verb_resume,  &verb_update,
     &verb_events,     &verb_stats,    &verb_top,     &verb_whois,      &verb_spec,    &verb_lint,
     &verb_explain,    &verb_features, &verb_check,   &verb_network,    &verb_publish, &verb_unpublish,
-    &verb_completion, &verb_help,     &verb_version, &verb_checkpoint, &verb_restore,
+    &verb_completion, &verb_help,     &verb_version, &verb_checkpoint, &verb_restore, &verb_supervise,
 };
 const size_t n_verbs = ARRAY_SIZE(verbs);
 

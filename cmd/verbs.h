@@ -10,8 +10,8 @@
 
 extern const struct verb verb_check, verb_checkpoint, verb_completion, verb_create, verb_delete, verb_events, verb_exec,
     verb_explain, verb_features, verb_help, verb_kill, verb_lint, verb_list, verb_network, verb_pause, verb_ps,
-    verb_publish, verb_restore, verb_resume, verb_run, verb_spec, verb_start, verb_state, verb_stats, verb_top,
-    verb_unpublish, verb_update, verb_version, verb_whois;
+    verb_publish, verb_restore, verb_resume, verb_run, verb_spec, verb_start, verb_state, verb_stats, verb_supervise,
+    verb_top, verb_unpublish, verb_update, verb_version, verb_whois;
 
 /* Every verb, in the order of help. */
 extern const struct verb *const verbs[];

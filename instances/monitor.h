@@ -32,13 +32,7 @@
 
 #include "base/error.h"
 #include "instances/instance.h"
-
-enum monitor_phase {
-	MONITOR_NONE,	 /* nobody stays: it does not run, or whoever stayed was killed */
-	MONITOR_RUNNING, /* the payload runs */
-	MONITOR_ENDING,	 /* it has ended, that is being recorded; or it is being started anew */
-	MONITOR_WAITING, /* for the time of the next restart */
-};
+#include "instances/phase.h"
 
 enum monitor_health {
 	MONITOR_HEALTH_NONE, /* no check */
@@ -88,5 +82,12 @@ int monitor_mend(const struct runtime *runtime, const struct instance *instance,
  */
 int monitor_wait(const struct runtime *runtime, const struct instance *instance, int64_t timeout,
 		 struct error *e) must_check;
+
+/*
+ * The private verb `holm supervise`, executed by the keeper: after the end, or (resume) after the wait for a restart.  Becomes the
+ * keeper again, or returns when the instance stays down.  The instance is not locked.
+ */
+int monitor_supervise(const struct runtime *runtime, struct instance *instance, bool resume,
+		      struct error *e) must_check;
 
 #endif
