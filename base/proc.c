@@ -14,15 +14,16 @@
 
 int proc_start_time(pid_t pid, uint64_t *ret_start, char *ret_state)
 {
-	auto_free char *data = NULL;
-	char path[64], *p;
-	char state;
-	int r;
+	char path[64], data[2048], state, *p;
+	auto_fd fd = -1;
+	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	r = file_read(AT_FDCWD, path, 4096, &data, NULL);
-	if (r)
-		return r == -ENOENT ? -ESRCH : r;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, data, sizeof(data) - 1); /* one line, given at once */
+	if (n < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	data[n] = 0;
 	p = strrchr(data, ')'); /* the command's name, in brackets, may hold anything */
 	if (!p || p[1] != ' ')
 		return -EIO;
@@ -40,22 +41,27 @@ int proc_start_time(pid_t pid, uint64_t *ret_start, char *ret_state)
 	return 0;
 }
 
+int proc_check(pid_t pid, uint64_t start)
+{
+	uint64_t now;
+	char state;
+	int r = proc_start_time(pid, &now, &state);
+
+	return r ? r : now != start || state == 'Z' || state == 'X' ? -ESRCH : 0;
+}
+
 int proc_open(pid_t pid, uint64_t start, int *ret_pidfd)
 {
 	auto_fd pidfd = -1;
-	uint64_t now;
-	char state;
 	int r;
 
 	/* The pidfd first: if the start time read afterwards fits, both speak of the same process. */
 	pidfd = sys_pidfd_open(pid, 0);
 	if (pidfd < 0)
 		return -errno;
-	r = proc_start_time(pid, &now, &state);
+	r = proc_check(pid, start);
 	if (r)
 		return r;
-	if (now != start || state == 'Z' || state == 'X')
-		return -ESRCH;
 	*ret_pidfd = take_fd(&pidfd);
 	return 0;
 }

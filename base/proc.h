@@ -16,6 +16,9 @@ int proc_start_time(pid_t pid, uint64_t *ret_start, char *ret_state) must_check;
 /* A pidfd for pid if it still is the process that started at start; -ESRCH if it is gone, a zombie, or another. */
 int proc_open(pid_t pid, uint64_t start, int *ret_pidfd) must_check;
 
+/* The same without the pidfd: what is true at this moment only. */
+int proc_check(pid_t pid, uint64_t start) must_check;
+
 #define BOOT_ID_SIZE 37
 
 /* /proc/sys/kernel/random/boot_id, without the newline. */

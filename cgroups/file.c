@@ -37,9 +37,10 @@ int cgroup_file_read(const char *folder, const char *file, char *buffer, size_t 
 			continue;
 		if (got < 0)
 			return -errno;
-		if (!got)
-			break;
 		n += got;
+		/* A page at once is what the kernel gives of such a file, and lines are short: half of one was all of it. */
+		if (!got || (n < 2048 && n < size))
+			break;
 		if (n == size)
 			return -EFBIG;
 	}

@@ -44,7 +44,7 @@ const char *container_status_name(enum container_status status)
  */
 static int derive_status(struct handle *h, struct error *e)
 {
-	bool creating = h->lock < 0 && record_is_locked(h->folder), frozen = false;
+	bool creating = h->lock < 0 && h->record.locked, frozen = false;
 	struct error ignored;
 	int r;
 
@@ -56,7 +56,8 @@ static int derive_status(struct handle *h, struct error *e)
 	}
 	if ((!*h->boot_id && proc_boot_id(h->boot_id)) || !str_equal(h->boot_id, h->record.boot_id))
 		return 0;
-	r = proc_open(h->record.pid, h->record.start, &h->pidfd);
+	r = h->glance ? proc_check(h->record.pid, h->record.start)
+		      : proc_open(h->record.pid, h->record.start, &h->pidfd);
 	if (r == -ESRCH)
 		return 0;
 	if (r)
@@ -88,7 +89,7 @@ static int open_folder(struct handle *h, const struct runtime *runtime, const ch
 static int load_handle(struct handle *h, const char *id, struct error *e)
 {
 	int r = record_load(h->folder, id, &h->arena, &h->record, e);
-	if (r && e->kind == ERROR_INVALID && record_is_locked(h->folder)) /* half written */
+	if (r && e->kind == ERROR_INVALID && h->record.locked) /* half written */
 		return error_refuse(e, ERROR_STATE, "container '%s': it is being created", id);
 	return r ? r : derive_status(h, e);
 }
@@ -222,6 +223,7 @@ int container_each(const struct runtime *runtime, struct arena *arena,
 		struct container_state state;
 		struct error broken;
 
+		h.glance = true;
 		memcpy(h.boot_id, boot_id, sizeof(boot_id));
 		r = record_open(root_fd, ids[i], &h.folder, &broken);
 		if (!r)

@@ -25,6 +25,7 @@ enum {
 	MAX_RECORD = 64 << 20,
 	RECORD_LINES = 3,	/* the record, process, hooks */
 	BROKEN_WAIT_MS = 10000, /* others hold the state folder for microseconds */
+	INIT_SIZE = 128,
 };
 
 /* Makes path and what is missing above it, 0700. */
@@ -164,6 +165,12 @@ static void put_cgroup(struct json_writer *w, const struct cgroup *cgroup)
 }
 
 /* record.json, malloc'd. */
+static void put_flag(struct json_writer *w, const char *key, bool value)
+{
+	if (value)
+		json_put_bool(w, key, true);
+}
+
 static char *encode_record(const struct record *record)
 {
 	struct json_writer w = json_writer_init(JSON_INDENT_NONE);
@@ -175,19 +182,21 @@ static char *encode_record(const struct record *record)
 	json_put_string(&w, "created", record->created);
 	put_cgroup(&w, &record->cgroup);
 	json_put_uint(&w, "namespaces", record->namespaces);
-	json_put_bool(&w, "userNamespace", record->user_namespace);
-	json_put_bool(&w, "rootless", record->rootless);
-	json_put_bool(&w, "newPidNamespace", record->new_pid_namespace);
-	json_put_bool(&w, "noNewKeyring", record->no_new_keyring);
-	json_put_int(&w, "personality", record->personality);
-	json_put_uint(&w, "seccompFlags", record->seccomp_flags);
-	json_put_bool(&w, "seccompListener", record->seccomp_listener);
+	/* What is false or 0 is left out: who lists containers reads it a thousand times. */
+	put_flag(&w, "userNamespace", record->user_namespace);
+	put_flag(&w, "rootless", record->rootless);
+	put_flag(&w, "newPidNamespace", record->new_pid_namespace);
+	put_flag(&w, "noNewKeyring", record->no_new_keyring);
+	if (record->personality)
+		json_put_int(&w, "personality", record->personality);
+	if (record->seccomp_flags)
+		json_put_uint(&w, "seccompFlags", record->seccomp_flags);
+	put_flag(&w, "seccompListener", record->seccomp_listener);
 	if (record->listener_path)
 		json_put_string(&w, "listenerPath", record->listener_path);
 	if (record->listener_metadata)
 		json_put_string(&w, "listenerMetadata", record->listener_metadata);
-	if (record->networks)
-		json_put_bool(&w, "networks", true);
+	put_flag(&w, "networks", record->networks);
 	if (record->rdt.group) {
 		json_open_object(&w, "rdt");
 		json_put_string(&w, "group", record->rdt.group);
@@ -255,11 +264,10 @@ int record_replace(int folder, const struct record *record, struct error *e)
 
 int record_save_init(int folder, pid_t pid, uint64_t start, const char *boot_id, struct error *e)
 {
-	char text[128];
-	int n = snprintf(text, sizeof(text), "%d %" PRIu64 " %s\n", (int)pid, start, boot_id);
-	int r = file_create(folder, RECORD_INIT, 0600, text, n);
+	char text[INIT_SIZE];
 
-	return r ? error_system(e, -r, "record the process") : 0;
+	snprintf(text, sizeof(text), "%d %" PRIu64 " %s", (int)pid, start, boot_id);
+	return symlinkat(text, folder, RECORD_INIT) < 0 ? error_system(e, errno, "record the process") : 0;
 }
 
 int record_save_exit(int folder, int status, struct error *e)
@@ -443,15 +451,66 @@ static const char *load_line(const char *line, struct arena *arena)
 	return *line ? arena_strdup(arena, line) : NULL;
 }
 
+/* Is somebody else's lock on it? */
+static bool is_locked(int fd)
+{
+	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+
+	return !fcntl(fd, F_OFD_GETLK, &lock) && lock.l_type != F_UNLCK;
+}
+
+/* A list looks at every record: one open file serves text and lock, and a short read of a regular file was all of it. */
+static int read_record(int folder, char small[4096], char **ret_large, bool *ret_locked)
+{
+	auto_fd fd = openat(folder, RECORD_FILE, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	*ret_locked = is_locked(fd);
+	n = pread(fd, small, 4096, 0);
+	if (n < 0)
+		return -errno;
+	if (n == 4096)
+		return fd_read_all(fd, MAX_RECORD, ret_large, NULL);
+	small[n] = 0;
+	return 0;
+}
+
+static int load_init(int folder, const char *id, struct arena *arena, struct record *ret, struct error *e)
+{
+	char text[INIT_SIZE], boot_id[64];
+	ssize_t n = readlinkat(folder, RECORD_INIT, text, sizeof(text) - 1);
+	uint64_t start;
+	int pid;
+
+	if (n < 0 && errno == ENOENT)
+		return 0;
+	if (n < 0)
+		return error_system(e, errno, "container '%s': read the record of its process", id);
+	text[n] = 0;
+	if (sscanf(text, "%d %" SCNu64 " %63s", &pid, &start, boot_id) == 3) {
+		ret->pid = pid;
+		ret->start = start;
+		ret->boot_id = arena_strdup(arena, boot_id);
+	}
+	return 0;
+}
+
 int record_load(int folder, const char *id, struct arena *arena, struct record *ret, struct error *e)
 {
-	auto_free char *text = NULL, *init = NULL;
-	auto_json *json = NULL;
 	struct annotations annotations = {.arena = arena};
-	char *lines[RECORD_LINES];
+	char small[4096], *lines[RECORD_LINES];
+	auto_free char *large = NULL;
+	auto_json *json = NULL;
 	const char *required;
-	int r = file_read(folder, RECORD_FILE, MAX_RECORD, &text, NULL);
+	char *text = small;
+	bool locked = false;
+	int r = read_record(folder, small, &large, &locked);
 
+	*ret = (struct record){.locked = locked};
+	if (large)
+		text = large;
 	if (r == -ENOENT && is_removed(folder))
 		return error_refuse(e, ERROR_NOT_FOUND, "container '%s': container does not exist", id);
 	if (r && r != -ENOENT)
@@ -484,6 +543,7 @@ int record_load(int folder, const char *id, struct arena *arena, struct record *
 	    .networks = json_find_bool(json, "networks", false),
 	    .process = load_line(lines[1], arena),
 	    .hooks = load_line(lines[2], arena),
+	    .locked = locked,
 	};
 	ret->has_process = ret->process != NULL;
 	load_cgroup(json_find(json, "cgroup"), arena, &ret->cgroup);
@@ -493,21 +553,7 @@ int record_load(int folder, const char *id, struct arena *arena, struct record *
 	json_each(json_find(json, "annotations"), add_annotation, &annotations);
 	ret->annotations = annotations.pairs;
 	ret->n_annotations = annotations.n;
-	r = file_read(folder, RECORD_INIT, 256, &init, NULL);
-	if (r && r != -ENOENT)
-		return error_system(e, -r, "container '%s': read the record of its process", id);
-	if (!r) {
-		char boot_id[64];
-		uint64_t start;
-		int pid;
-
-		if (sscanf(init, "%d %" SCNu64 " %63s", &pid, &start, boot_id) == 3) {
-			ret->pid = pid;
-			ret->start = start;
-			ret->boot_id = arena_strdup(arena, boot_id);
-		}
-	}
-	return 0;
+	return load_init(folder, id, arena, ret, e);
 }
 
 int record_load_seccomp(int folder, const struct record *record, struct arena *arena, struct seccomp_program *ret,
@@ -526,14 +572,6 @@ int record_load_seccomp(int folder, const struct record *record, struct arena *a
 	    .listener = record->seccomp_listener,
 	};
 	return 0;
-}
-
-bool record_is_locked(int folder)
-{
-	auto_fd fd = openat(folder, RECORD_FILE, O_RDONLY | O_CLOEXEC);
-	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
-
-	return fd >= 0 && !fcntl(fd, F_OFD_GETLK, &lock) && lock.l_type != F_UNLCK;
 }
 
 int record_lock(int folder, const char *id, int *ret_lock, struct error *e)

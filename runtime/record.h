@@ -4,7 +4,7 @@
  *
  *   record.json  written once, before anything else is made: id, bundle, where the cgroup will be, what exec and delete need.
  *                Three lines: the record, process, hooks, each JSON or empty, so that who lists containers parses the first only
- *   init         "PID START BOOT\n", once the process is there
+ *   init         a symlink to "PID START BOOT", once the process is there: it comes into being whole, and one call reads it
  *   start        the socket on which init waits for `holm start`; gone once it was started
  *   seccomp      the BPF program, for exec
  *   updates      what `holm update` was asked, all of it merged: {"resources": ..., "intelRdt": ...}; absent: nothing yet
@@ -49,7 +49,8 @@ struct record {
 	bool new_pid_namespace; /* killing init ends all */
 	struct rdt rdt;		/* schemata is not kept */
 	bool networks;		/* it joined some */
-	/* from the file `init` */
+	bool locked;		/* its creator is at work (or whoever has the lock): looked at before `init` is */
+	/* from `init` */
 	pid_t pid; /* 0: not there yet */
 	uint64_t start;
 	const char *boot_id; /* NULL like pid */
@@ -83,16 +84,13 @@ int record_save_seccomp(int folder, const struct seccomp_program *program, struc
 int record_open(int root_fd, const char *id, int *ret_folder, struct error *e) must_check;
 
 /* Strings live in arena.  Without a record, or with half of one, it is ERROR_INVALID (its creator is at work, or died);
-   ERROR_NOT_FOUND if it was deleted since the folder was opened. */
+   ERROR_NOT_FOUND if it was deleted since the folder was opened.  ret->locked is told even then. */
 int record_load(int folder, const char *id, struct arena *arena, struct record *ret, struct error *e) must_check;
 int record_load_seccomp(int folder, const struct record *record, struct arena *arena, struct seccomp_program *ret,
 			struct error *e) must_check;
 
 /* The exit status; -1: not known. */
 int record_load_exit(int folder);
-
-/* Is the creator still at work? */
-bool record_is_locked(int folder);
 
 /* Takes the lock, so that nobody else creates or deletes meanwhile.  ERROR_STATE if it is held, ERROR_NOT_FOUND if the
    container was deleted since the folder was opened.  *ret_lock is -1 where the folder has no record. */

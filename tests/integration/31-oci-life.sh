@@ -192,9 +192,10 @@ is 'a zombie is stopped' "$(cat "$work/zombie")" 'Z stopped'
 bundle -- sleep 1000
 run_detached
 pid=$(pid_of)
-sed -i "s/\\b$pid\\b/$$/" "$state/$id/init"
+init=$(readlink "$state/$id/init")
+ln -sfn "${init/#$pid /$$ }" "$state/$id/init"
 is 'a pid that belongs to another process by now is stopped' "$(status_of)" stopped
-sed -i "s/\\b$$\\b/$pid/" "$state/$id/init"
+ln -sfn "$init" "$state/$id/init"
 is 'and with its own again it runs' "$(status_of)" running
 holm delete --force "$id"
 
