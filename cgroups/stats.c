@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/fd.h"
 #include "base/str.h"
@@ -201,7 +202,7 @@ static void read_cpuset(struct reader *r)
 
 /* ---- memory ---- */
 
-static void read_usage_v1(const char *folder, const char *prefix, struct cgroup_usage *ret)
+static void read_usage_v1(const char *folder, const char *prefix, bool all, struct cgroup_usage *ret)
 {
 	char file[64];
 
@@ -209,6 +210,8 @@ static void read_usage_v1(const char *folder, const char *prefix, struct cgroup_
 	if (cgroup_file_read_number(folder, file, &ret->usage) < 0)
 		return;
 	ret->present = true;
+	if (!all)
+		return;
 	snprintf(file, sizeof(file), "%smax_usage_in_bytes", prefix);
 	ret->max = read_number(folder, file);
 	snprintf(file, sizeof(file), "%slimit_in_bytes", prefix);
@@ -240,19 +243,24 @@ static void parse_memory_stat(struct reader *r, const char *text)
 static void read_memory_v1(struct reader *r, const char *folder)
 {
 	__auto_type memory = &r->stats->memory;
+	bool hits = r->what & CGROUP_STATS_HITS;
 	const char *text;
 	char control[128];
 
-	read_usage_v1(folder, "memory.", &memory->usage);
-	read_usage_v1(folder, "memory.memsw.", &memory->swap);
+	read_usage_v1(folder, "memory.", hits, &memory->usage);
+	read_usage_v1(folder, "memory.memsw.", hits, &memory->swap);
+	if (!hits) {
+		memory->usage.max = read_number(folder, "memory.max_usage_in_bytes");
+		memory->usage.limit = read_limit(folder, "memory.limit_in_bytes");
+	}
 	if (memory->swap.usage > memory->usage.usage)
 		memory->swap_only = memory->swap.usage - memory->usage.usage;
-	if (cgroup_file_read(folder, "memory.oom_control", control, sizeof(control)) >= 0)
+	if (hits && cgroup_file_read(folder, "memory.oom_control", control, sizeof(control)) >= 0)
 		memory->oom_kills = find_number(control, "oom_kill");
 	if (!(r->what & CGROUP_STATS_DETAILS))
 		return;
-	read_usage_v1(folder, "memory.kmem.", &memory->kernel);
-	read_usage_v1(folder, "memory.kmem.tcp.", &memory->kernel_tcp);
+	read_usage_v1(folder, "memory.kmem.", true, &memory->kernel);
+	read_usage_v1(folder, "memory.kmem.tcp.", true, &memory->kernel_tcp);
 	memory->use_hierarchy = read_number(folder, "memory.use_hierarchy");
 	text = read_text(r, folder, "memory.stat");
 	if (text) {
@@ -277,14 +285,15 @@ static void read_memory_v2(struct reader *r, const char *folder)
 	memory->usage.present = true;
 	memory->usage.limit = read_limit(folder, "memory.max");
 	memory->usage.max = read_number(folder, "memory.peak"); /* 5.19 */
-	if (cgroup_file_read(folder, "memory.events", events, sizeof(events)) >= 0) {
+	if (r->what & CGROUP_STATS_HITS && cgroup_file_read(folder, "memory.events", events, sizeof(events)) >= 0) {
 		memory->usage.failures = find_number(events, "max");
 		memory->oom_kills = find_number(events, "oom_kill");
 	}
 	if (cgroup_file_read_number(folder, "memory.swap.current", &memory->swap_only) >= 0) {
 		memory->swap.present = true;
 		memory->swap.usage = memory->usage.usage + memory->swap_only;
-		memory->swap.limit = add_limits(read_limit(folder, "memory.swap.max"), memory->usage.limit);
+		if (r->what & CGROUP_STATS_HITS)
+			memory->swap.limit = add_limits(read_limit(folder, "memory.swap.max"), memory->usage.limit);
 	}
 	if (!(r->what & CGROUP_STATS_DETAILS))
 		return;
@@ -319,6 +328,7 @@ static uint64_t count_threads(const char *folder, int depth)
 	auto_free char *text = NULL, *path = NULL;
 	uint64_t n = 0;
 	struct dirent *d;
+	struct stat st;
 	DIR *dir;
 
 	if (asprintf(&path, "%s/cgroup.threads", folder) < 0)
@@ -326,7 +336,8 @@ static uint64_t count_threads(const char *folder, int depth)
 	if (file_read(AT_FDCWD, path, 16 << 20, &text, NULL) >= 0)
 		for (const char *p = text; *p; p++)
 			n += *p == '\n';
-	dir = depth ? opendir(folder) : NULL;
+	/* kernfs counts two links and one for each folder below: nearly always there is none. */
+	dir = depth && !stat(folder, &st) && st.st_nlink > 2 ? opendir(folder) : NULL;
 	while (dir && (d = readdir(dir))) {
 		auto_free char *below = NULL;
 
@@ -485,7 +496,7 @@ static void read_hugetlb(struct reader *r)
 		s->n_hugetlb++;
 		if (v1) {
 			snprintf(name, sizeof(name), "hugetlb.%s.", h->page_size);
-			read_usage_v1(v1, name, &h->usage);
+			read_usage_v1(v1, name, true, &h->usage);
 			continue;
 		}
 		h->usage.present = true;
@@ -593,6 +604,7 @@ static void read_end_memory(const struct cgroup *cgroup, const struct cgroup_sta
 	uint64_t hits = 0;
 
 	ret->oom_kills = s->memory.oom_kills;
+	ret->memory_hits = s->memory.usage.failures;
 	ret->memory_peak = s->memory.usage.max;
 	ret->memory_limit = s->memory.usage.limit;
 	if (!ret->oom_kills)
@@ -612,9 +624,8 @@ void cgroup_end_read(const struct cgroup *cgroup, struct cgroup_end *ret)
 	struct cgroup_stats s;
 
 	*ret = (struct cgroup_end){.memory_limit = CGROUP_UNLIMITED};
-	if (!cgroup->n_paths ||
-	    cgroup_stats_read(cgroup, CGROUP_STATS_CPU | CGROUP_STATS_MEMORY | CGROUP_STATS_IO | CGROUP_STATS_PRESSURE,
-			      &arena, &s, &ignored) < 0)
+	if (!cgroup->n_paths || cgroup_stats_read(cgroup, (CGROUP_STATS_TABLE | CGROUP_STATS_HITS) & ~CGROUP_STATS_PIDS,
+						  &arena, &s, &ignored) < 0)
 		return;
 	read_end_memory(cgroup, &s, ret);
 	ret->cpu_total = s.cpu.total;

@@ -111,9 +111,10 @@ enum {
 	CGROUP_STATS_IO = 1 << 3,
 	CGROUP_STATS_PRESSURE = 1 << 4, /* of those above that are asked for */
 	CGROUP_STATS_DETAILS = 1 << 5,	/* per CPU, memory.stat, cpuset, the rarer lists of io, hugetlb, rdma */
+	CGROUP_STATS_HITS = 1 << 6,	/* of memory: how often limits were hit, the peak and limit of swap, OOM kills */
 	CGROUP_STATS_TABLE =
 	    CGROUP_STATS_CPU | CGROUP_STATS_MEMORY | CGROUP_STATS_PIDS | CGROUP_STATS_IO | CGROUP_STATS_PRESSURE,
-	CGROUP_STATS_ALL = CGROUP_STATS_TABLE | CGROUP_STATS_DETAILS,
+	CGROUP_STATS_ALL = CGROUP_STATS_TABLE | CGROUP_STATS_HITS | CGROUP_STATS_DETAILS,
 };
 
 /* Lists and strings live in arena. */
@@ -124,6 +125,7 @@ int cgroup_stats_read(const struct cgroup *cgroup, unsigned what, struct arena *
 struct cgroup_end {
 	uint64_t oom_kills;
 	bool oom_own_limit;    /* its own memory.limit did it; else one above it, or the host had no memory left */
+	uint64_t memory_hits;  /* how often its own limit was in the way */
 	uint64_t memory_peak;  /* 0: not known */
 	uint64_t memory_limit; /* CGROUP_UNLIMITED: none */
 	uint64_t cpu_total, cpu_user, cpu_kernel;
