@@ -9,6 +9,7 @@ static const struct {
 	size_t offset;
 } end_rows[] = {
     {"oomKills", offsetof(struct cgroup_end, oom_kills)},
+    {"memoryHits", offsetof(struct cgroup_end, memory_hits)},
     {"memoryPeak", offsetof(struct cgroup_end, memory_peak)},
     {"cpuTotal", offsetof(struct cgroup_end, cpu_total)},
     {"cpuUser", offsetof(struct cgroup_end, cpu_user)},

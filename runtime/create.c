@@ -44,6 +44,8 @@
 #include "runtime/socket.h"
 #include "spec/resources.h"
 
+enum { START_MEMORY = 192 * 1024 }; /* of init until it executes the program, page tables and all (6.1 and 6.18) */
+
 struct creation {
 	const struct runtime *runtime;
 	const struct container_create *request;
@@ -633,21 +635,29 @@ static void unmake_init(struct creation *c)
 		log_warning("%s", ignored.text);
 }
 
-/* When init was killed because a limit is too small, say which and what it was. */
+/*
+ * When a start failed because memory ran out, say whose limit it was, and what was needed.  The kernel kills init, or lets
+ * a call fail: execve of a process that gets no page for its arguments ends with E2BIG.
+ */
 static void explain_limit(struct creation *c, struct error *e)
 {
-	const struct spec_resources *resources = c->spec.linux_.resources;
 	struct cgroup_end end;
+	char text[256];
 
-	if (e->kind != ERROR_LIMIT || !resources || !resources->memory.limit.present)
+	if (e->kind != ERROR_LIMIT && e->code != ENOMEM && e->code != E2BIG && e->code != EFAULT)
 		return;
 	cgroup_end_read(&c->cgroup.cgroup, &end);
-	if (end.oom_kills && end.oom_own_limit)
+	if (end.memory_limit != CGROUP_UNLIMITED && (end.oom_kills ? end.oom_own_limit : end.memory_hits))
 		error_context(e,
-			      "linux.resources.memory.limit: %lld bytes are too few to start in (%llu were in use when "
-			      "the kernel refused "
-			      "more)",
-			      (long long)resources->memory.limit.value, (unsigned long long)end.memory_peak);
+			      "linux.resources.memory.limit: %llu bytes are too few to start in (%llu were in use when "
+			      "the kernel refused more; a start takes about %d, and the program comes on top)",
+			      (unsigned long long)end.memory_limit, (unsigned long long)end.memory_peak, START_MEMORY);
+	else if (end.oom_kills)
+		error_context(e, "%s", cgroup_end_format(&end, text, sizeof(text)));
+	else
+		return;
+	e->kind = ERROR_LIMIT;
+	e->code = 0;
 }
 
 static int make_init(struct creation *c, struct error *e)
