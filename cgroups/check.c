@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "cgroups/block.h"
 #include "cgroups/cgroup.h"
 #include "cgroups/devices.h"
 #include "cgroups/file.h"
@@ -114,24 +115,6 @@ static bool has_file(const char *folder, const char *name)
 	return found;
 }
 
-static bool has_bfq(void)
-{
-	DIR *dir = opendir("/sys/block");
-	struct dirent *d;
-	bool found = false;
-
-	while (dir && !found && (d = readdir(dir))) {
-		char folder[512], text[256];
-
-		snprintf(folder, sizeof(folder), "/sys/block/%s/queue", d->d_name);
-		found = d->d_name[0] != '.' && cgroup_file_read(folder, "scheduler", text, sizeof(text)) >= 0 &&
-			strstr(text, "[bfq]");
-	}
-	if (dir)
-		closedir(dir);
-	return found;
-}
-
 static void check_limit(struct checker *c, enum cgroup_dialect dialect, const struct limit_place *p)
 {
 	const char *name =
@@ -158,11 +141,12 @@ static void check_limit(struct checker *c, enum cgroup_dialect dialect, const st
 		}
 		file = p->other;
 	}
-	if (strstr(file, "bfq") && !has_bfq())
-		add_row(c, p->what, true,
-			arena_format(c->arena,
-				     "%s (%s), but no disk uses the scheduler 'bfq', without which it has no effect",
-				     file, version));
+	if (strstr(file, "weight") && p->controller == CGROUP_IO &&
+	    (strstr(file, "bfq") ? !block_has_bfq() : !block_has_cost(c->host)))
+		add_row(c, p->what, false,
+			arena_format(c->arena, "%s (%s), but no disk here %s, without which nothing acts on it", file,
+				     version,
+				     strstr(file, "bfq") ? "uses the I/O scheduler 'bfq'" : "has io.cost switched on"));
 	else
 		add_row(c, p->what, true,
 			arena_format(c->arena, "%s%s (%s)", file, file[strlen(file) - 1] == '.' ? "*" : "", version));

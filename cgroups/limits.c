@@ -50,7 +50,7 @@ struct limit {
 static convert_fn convert_minus_one, convert_max, convert_weight, convert_shares_v1, convert_quota, convert_swap_v1,
     convert_swap_v2, convert_pids, convert_io_weight, convert_burst;
 static list_fn add_cpu_period, add_memory_swap_lifted, add_block_devices, add_throttles, add_hugepages,
-    add_network_class, add_network_priorities, add_rdma, add_unified;
+    add_network_class, add_network_priorities, add_rdma, add_oom_group, add_unified;
 
 #define FIELD(f) offsetof(struct spec_resources, f)
 #define NOT_HARMLESS INT64_MIN
@@ -110,6 +110,7 @@ static const struct limit limits[] = {
 	{.cause = R "network.priorities", .controller = CGROUP_NET_PRIO, .list = add_network_priorities,
 	 .v1 = {"net_prio.ifpriomap"}, .v2 = {.reason = "cgroup v2 has no network priorities"}},
 	{.cause = R "rdma", .controller = CGROUP_RDMA, .list = add_rdma, .v1 = {"rdma.max"}, .v2 = {"rdma.max"}},
+	{.cause = NULL, .controller = CGROUP_MEMORY, .list = add_oom_group},
 	{.cause = R "unified", .controller = _CGROUP_CONTROLLER_N, .list = add_unified,
 	 .v1 = {.reason = "needs cgroup v2"}, .v2 = {"cgroup."}},
 };
@@ -591,6 +592,22 @@ static int add_rdma(struct limits *l, const struct spec_resources *r, const stru
 	return 0;
 }
 
+/* A default of holm's, so v1, which has nothing like it, is no reason to refuse. */
+static int add_oom_group(struct limits *l, const struct spec_resources *r, const struct limit *row, struct error *e)
+{
+	(void)r, (void)e;
+	if (l->oom_group && limits_dialect(l, row->controller) == CGROUP_V2)
+		limits_add(l, (struct limit_write){
+				  .controller = row->controller,
+				  .dialect = CGROUP_V2,
+				  .file = "memory.oom.group",
+				  .value = "1",
+				  .cause = "holm",
+				  .harmless = true,
+			      });
+	return 0;
+}
+
 /* Files of cgroup2 that are the container's life, which is holm's to decide, and not its limits. */
 static const char *const not_limits[] = {"cgroup.procs", "cgroup.threads", "cgroup.kill", "cgroup.freeze",
 					 "cgroup.type"};
@@ -732,11 +749,14 @@ bool limits_place(size_t i, enum cgroup_dialect dialect, struct limit_place *ret
 
 int limits_compile(struct limits *l, const struct spec_resources *resources, struct error *e)
 {
+	static const struct spec_resources none;
 	int r;
 
 	l->n_writes = 0;
-	if (!resources)
+	if (!resources && !l->oom_group)
 		return 0;
+	if (!resources)
+		resources = &none;
 	r = check_weights(resources, e);
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(limits); i++)
 		r = limits[i].list ? limits[i].list(l, resources, &limits[i], e)

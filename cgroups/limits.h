@@ -40,6 +40,7 @@ struct limits {
 	const struct cgroup_host *host;
 	unsigned v2_controllers;       /* set of those that the v2 folder has or can get */
 	const struct cgroup *existing; /* the cgroup that is updated; NULL: a new one */
+	bool oom_group;		       /* memory.oom.group is 1 where it exists, unless unified says something else */
 	struct arena *arena;
 	struct limit_write *writes; /* result, in the order to write them in */
 	size_t n_writes, room;

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "cgroups/block.h"
 #include "cgroups/devices.h"
 #include "cgroups/file.h"
 #include "cgroups/host.h"
@@ -330,6 +331,8 @@ static int plan_folders(struct planner *p, struct error *e)
 	if (!r)
 		r = limits_compile(&p->limits, p->request->resources, e);
 	if (!r)
+		r = block_check_weights(p->host, p->request->resources, e);
+	if (!r)
 		r = plan_devices(p, e);
 	if (r < 0)
 		return r;
@@ -374,7 +377,7 @@ int cgroup_plan(const struct cgroup_host *host, const struct cgroup_request *req
 	    .host = host,
 	    .request = request,
 	    .arena = arena,
-	    .limits = {.host = host, .arena = arena},
+	    .limits = {.host = host, .arena = arena, .oom_group = request->oom_group},
 	    .plan = ret,
 	};
 

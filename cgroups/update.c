@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "cgroups/apply.h"
+#include "cgroups/block.h"
 #include "cgroups/devices.h"
 #include "cgroups/file.h"
 #include "cgroups/host.h"
@@ -330,6 +331,25 @@ static int read_back(const struct change *changes, size_t n, struct error *e)
 	return 0;
 }
 
+/* A cpuset with processes takes no empty list back (6.1): what is above it is what it had without one. */
+static int write_inherited(const struct change *c)
+{
+	char above[4096], file[64], text[CGROUP_FILE_SIZE];
+	int r;
+
+	snprintf(above, sizeof(above), "%.*s", (int)(strrchr(c->folder, '/') - c->folder), c->folder);
+	snprintf(file, sizeof(file), "%s.effective", c->file);
+	r = cgroup_file_read(above, file, text, sizeof(text));
+	return r < 0 ? r : cgroup_file_write(c->folder, c->file, text);
+}
+
+static int write_old(const struct change *c)
+{
+	int r = cgroup_file_write(c->folder, c->file, c->old);
+
+	return r == -ENOSPC && str_equal(c->old, "\n") ? write_inherited(c) : r;
+}
+
 static void undo(struct change *changes, size_t n)
 {
 	for (int pass = 0; pass < MAX_PASSES; pass++)
@@ -338,7 +358,7 @@ static void undo(struct change *changes, size_t n)
 
 			if (!c->done || !c->old)
 				continue;
-			if (cgroup_file_write(c->folder, c->file, c->old) >= 0)
+			if (write_old(c) >= 0)
 				c->done = false;
 			else if (pass == MAX_PASSES - 1)
 				log_warning("update: '%s' of '%s/%s' could not be written again", c->old, c->folder,
@@ -418,6 +438,8 @@ int cgroup_update(const struct cgroup_host *host, const struct cgroup *cgroup, c
 	size_t n = 0;
 	int r = compile(host, cgroup, resources, &arena, &l, e);
 
+	if (!r)
+		r = block_check_weights(host, resources, e);
 	if (!r)
 		r = check_memory(cgroup, resources, e);
 	if (!r)

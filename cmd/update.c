@@ -7,13 +7,13 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "cmd/cgroup2.h"
 #include "spec/resources.h"
 
 struct update_options {
 	const char *file;
 	const char *l3_cache_schema, *mem_bw_schema;
-	const char **unified; /* "FILE=VALUE" */
-	size_t n_unified;
+	struct cgroup2_options cgroup2;
 	struct spec_resources resources;
 	struct spec_number ignored;
 };
@@ -42,8 +42,7 @@ static const struct option rows[] = {
     OPTION(struct update_options, l3_cache_schema, "l3-cache-schema", 0, STRING, "SCHEMA", "Intel RDT cache schema"),
     OPTION(struct update_options, mem_bw_schema, "mem-bw-schema", 0, STRING, "SCHEMA",
 	   "Intel RDT memory bandwidth schema"),
-    OPTION_LISTED(struct update_options, unified, "unified", 'u', ENV, "FILE=VALUE",
-		  "write VALUE to this control file of cgroup v2, such as memory.high=1G; repeatable"),
+    CGROUP2_OPTIONS(struct update_options, cgroup2),
     OPTION(struct update_options, ignored, "kernel-memory", 0, SIZE, "BYTES", NULL),
     OPTION(struct update_options, ignored, "kernel-memory-tcp", 0, SIZE, "BYTES", NULL),
 };
@@ -69,21 +68,6 @@ static int read_resources(const char *path, struct arena *arena, struct spec_res
 	return spec_parse_resources(text, size, standard ? "standard input" : path, arena, ret, e);
 }
 
-/* "memory.high=1G" -> linux.resources.unified; what the value may be is the kernel's business. */
-static void add_unified(struct update_options *o, struct arena *arena)
-{
-	struct spec_unified *unified = arena_array(arena, struct spec_unified, o->n_unified);
-
-	for (size_t i = 0; i < o->n_unified; i++) {
-		const char *equals = strchr(o->unified[i], '=');
-
-		unified[i].file = arena_format(arena, "%.*s", (int)(equals - o->unified[i]), o->unified[i]);
-		unified[i].value = equals + 1;
-	}
-	o->resources.unified = unified;
-	o->resources.n_unified = o->n_unified;
-}
-
 static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
 	struct update_options *o = options;
@@ -97,8 +81,8 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 		log_warning("limits of kernel memory are ignored: kernels have none any more");
 	if (!o->resources.pids.limit.value) /* callers of runc write 0 for no change */
 		o->resources.pids.limit.present = false;
-	add_unified(o, call->arena);
-	if (o->file) {
+	r = cgroup2_add(&o->cgroup2, call->arena, &o->resources, e);
+	if (!r && o->file) {
 		r = read_resources(o->file, call->arena, &resources, e);
 		update.resources = resources;
 	}

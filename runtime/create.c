@@ -174,6 +174,7 @@ static int plan_cgroup(struct creation *c, struct error *e)
 	    .driver = c->runtime->cgroup_driver,
 	    .resources = c->spec.linux_.resources,
 	    .rootless = c->runtime->rootless,
+	    .oom_group = c->spec.holm != NULL, /* a service of which one part was killed is worse than one that is gone */
 	    .delegate = writes && uid >= 0,
 	    .delegate_uid = (uid_t)uid,
 	    /* On v1 programs look for every controller before they believe any (Java), so engines' containers get all. */

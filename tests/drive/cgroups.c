@@ -820,6 +820,7 @@ static void test_unified(void)
 	value_is(&b, CGROUP_MEMORY, "", "memory.oom.group", "", "1");
 	end_box(&b, "unified");
 	/* Below a parent that is no partition root none can be one; the kernel takes the word and says so only when read. */
+	c.request.cgroups_path = arena_format(&c.arena, "/%s/partition", prefix);
 	refused(create_box(&c), &c.e, ERROR_UNSUPPORTED, "invalid",
 		"an invalid partition is refused with the kernel's reason");
 	arena_release(&c.arena);

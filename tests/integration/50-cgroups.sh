@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The library of cgroups/ on this host's hierarchies: limits, devices, freezing, updates, events, the end (tests/drive/cgroups.c).
 # timeout: 180
-# where: host systemd
+# where: host bare systemd
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/cgroups.sh"
 [ "$(id -u)" -eq 0 ] || skip_all 'needs root'

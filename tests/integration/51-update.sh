@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # update: every flag arrives, all or nothing, what is not named keeps its value, and what was asked is recorded.
+# where: host bare
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/limits.sh"
 [ "$(id -u)" -eq 0 ] || skip_all 'needs root'
@@ -89,12 +90,47 @@ if is_holm; then
 		check 'memory.min and low' holm update -u memory.min=1M -u memory.low=2M "$id"
 		is 'they are there' "$(limit memory.min) $(limit memory.low)" "$((1 << 20)) $((2 << 20))"
 		check 'memory.oom.group' holm update -u memory.oom.group=1 "$id"
-		refuses 'a partition that is not possible, with the kernel'\''s word' 'partition.*invalid|Invalid argument|partition' \
-			holm update -u cpuset.cpus.partition=root -u cpuset.cpus=4000 "$id"
+		refuses 'CPUs that are not there' 'cpuset\.cpus.*4000' holm update -u cpuset.cpus=4000 "$id"
+
+		# --- and by flags of their own ---
+
+		check 'memory by flags' holm update --memory-high 48M --memory-min 2M --memory-low 3M --memory-oom-group 0 "$id"
+		is 'they are there' "$(limit memory.high) $(limit memory.min) $(limit memory.low) $(limit memory.oom.group)" \
+			"$((48 << 20)) $((2 << 20)) $((3 << 20)) 0"
+		check 'memory.high without a limit' holm update --memory-high -1 "$id"
+		is 'it is max' "$(limit memory.high)" max
+		if cgroup_file io.latency >/dev/null; then
+			disk=$(lsblk -dnro MAJ:MIN /dev/vda)
+			check 'io.latency' holm update --io-latency /dev/vda=25ms "$id"
+			is 'it is there, in microseconds' "$(limit io.latency)" "$disk target=25000"
+			refuses 'what fails later takes it back' 'cpus.partition' holm update --io-latency /dev/vda=9ms --cpuset-partition none "$id"
+			is 'it is as before' "$(limit io.latency)" "$disk target=25000"
+		else
+			refuses 'a kernel without io.latency' 'io\.latency' holm update --io-latency /dev/vda=25ms "$id"
+		fi
+		refuses 'weights on which nothing acts' 'unified\[.io.weight.\]: nothing would act on it' holm update --io-weight 200 "$id"
+		check 'a partition of the root'"'"'s' holm update --cpuset-cpus 0 --cpuset-partition root "$id"
+		is 'it is one' "$(limit cpuset.cpus.partition)" root
+		check 'and no more' holm update --cpuset-partition member "$id"
+		first=$id
+		bundle -- sleep 600
+		config '.linux.cgroupsPath = $p' --arg p "/$prefix-above/$id"
+		run_detached
+		refuses 'a partition that is not possible, with the kernel'"'"'s reason' 'partition.*the kernel (keeps|made).*invalid \(.*arent' \
+			holm update --pids-limit 9 --cpuset-cpus 0 --cpuset-partition isolated "$id"
+		is 'nothing is left of the attempt' "$(limit cpuset.cpus.partition) $(limit cpuset.cpus.effective) $(limit pids.max)" \
+			"member $(cat /sys/fs/cgroup/cpuset.cpus.effective) max"
+		holm delete --force "$id"
+		rmdir "/sys/fs/cgroup/$prefix-above"
+		id=$first
 	else
 		refuses 'a file of a controller that is bound to v1' "memory.high.*controller 'memory' is bound to cgroup v1" \
 			holm update -u memory.high=64M "$id"
+		refuses 'and by its flag' "memory.high.*controller 'memory' is bound to cgroup v1" holm update --memory-high 64M "$id"
 	fi
+	refuses 'a weight on which nothing acts' 'blockIO\.weight: controller .*(nothing would act|has no)' holm update --blkio-weight 300 "$id"
+	refuses 'a latency of what is no disk' 'no block device' holm update --io-latency /dev/null=5ms "$id"
+	refuses 'an impossible weight' '1 to 10000' holm update --io-weight 0 "$id"
 
 	# --- Intel RDT ---
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Limits through the command line: they hold, by measurement; they change while running, all or nothing; what hit them is told.
-# where: host
+# where: host bare
 # tags: serial
 # timeout: 240
 . "$(dirname "$0")/lib.sh"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # stats, top and whois: who uses what, and whose process is that.
+# where: host bare
 # timeout: 180
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/limits.sh"
@@ -21,6 +22,8 @@ busy=$id
 bundle -- sh -c 'sleep 600 & sleep 601 & wait'
 run_detached
 idle=$id
+has_started() { [ "$(holm ps --format json "$idle" | jq length)" = 3 ]; }
+wait_for 10 has_started
 
 # --- the forms ---
 

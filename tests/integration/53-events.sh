@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # events: runc's stream, its shape, and what runs out of memory; the record of the end.
+# where: host bare
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/limits.sh"
 [ "$(id -u)" -eq 0 ] || skip_all 'needs root'

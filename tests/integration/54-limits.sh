@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Every limit holds, or is refused by name; freezing; whose cgroup it is.
+# where: host bare
 # timeout: 240
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/limits.sh"

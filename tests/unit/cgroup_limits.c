@@ -270,6 +270,39 @@ static void test_table(void **state)
 				check_case(&cases[i], k);
 }
 
+/* A default of holm's for instances: where the host has it, and what the spec says comes after it. */
+static void test_oom_group(void **state)
+{
+	static struct spec_unified no = {"memory.oom.group", "0"};
+	struct spec_resources some = {.unified = &no, .n_unified = 1};
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_SIZE(hosts); k++) {
+		auto_arena arena = ARENA_INIT;
+		struct error e = ERROR_INIT;
+		struct cgroup_host *host;
+		bool v2 = hosts[k].where == V2;
+		struct limits l;
+
+		assert_int_equal(cgroup_host_parse(&arena, hosts[k].text, hosts[k].v2, &host, &e), 0);
+		l = (struct limits){
+		    .host = host,
+		    .arena = &arena,
+		    .oom_group = true,
+		    .v2_controllers = cgroup_controllers_parse(hosts[k].controllers, CGROUP_V2),
+		};
+		assert_int_equal(limits_compile(&l, NULL, &e), 0);
+		assert_int_equal(l.n_writes, v2);
+		if (!v2)
+			continue;
+		assert_string_equal(l.writes[0].file, "memory.oom.group");
+		assert_string_equal(l.writes[0].value, "1");
+		assert_int_equal(limits_compile(&l, &some, &e), 0);
+		assert_int_equal(l.n_writes, 2);
+		assert_string_equal(l.writes[1].value, "0");
+	}
+}
+
 /* The points through which the curve goes, and values that other runtimes publish. */
 static void test_weight(void **state)
 {
@@ -317,6 +350,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_table),
+	    cmocka_unit_test(test_oom_group),
 	    cmocka_unit_test(test_weight),
 	    cmocka_unit_test(test_reading_back),
 	};

@@ -1,0 +1,49 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Inside another cgroup namespace, as in a container that has holm in it: limits hold below what is seen as the root.
+# where: bare
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/limits.sh"
+
+outer=/sys/fs/cgroup/$prefix-outer
+mkdir -p "$outer/inner"
+echo '+memory +pids +cpu' >/sys/fs/cgroup/cgroup.subtree_control
+echo '+memory +pids +cpu' >"$outer/cgroup.subtree_control"
+
+# inside COMMAND...: in the namespace whose root is $outer/inner
+inside() {
+	# shellcheck disable=SC2016
+	bash -c 'echo $$ >"$0/cgroup.procs" && exec unshare -C -m --propagation private bash -c '\''
+		umount /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && exec "$@"'\'' bash "$@"' "$outer/inner" "$@"
+}
+# beside COMMAND...: the same, where the caller went into a leaf first
+beside() {
+	# shellcheck disable=SC2016
+	inside bash -c 'mkdir -p /sys/fs/cgroup/leaf && echo $$ >/sys/fs/cgroup/leaf/cgroup.procs && exec "$@"' bash "$@"
+}
+
+bundle -- cat /proc/self/cgroup
+like 'without limits it runs beside the processes of the root that is seen' "$(inside "$HOLM" --root "$state" run --bundle "$bundle" "$id" 2>&1)" '^0::/'
+bundle '.linux.resources.memory.limit = 33554432'
+refuses 'a limit is refused there, with the reason' 'memory.limit: can.t enable .*it has processes of its own' \
+	inside "$HOLM" --root "$state" run --bundle "$bundle" "$id"
+bundle '.linux.resources = {memory: {limit: 33554432, swap: 33554432}, pids: {limit: 9}}' \
+	-- sh -c 'probe eat 64M; echo "eater $?"; exec sleep 600'
+beside "$HOLM" --root "$state" run --detach --bundle "$bundle" "$id" </dev/null >"$work/out" 2>&1
+is 'limits can be had beside a leaf' "$(cat "$work/out")" ''
+wait_for 10 test -e "$outer/inner/holm-$id/memory.max"
+is 'they are there, seen from outside' "$(cat "$outer/inner/holm-$id/"{memory,pids}.max | xargs)" '33554432 9'
+killed() { grep -q '^oom_kill 1' "$outer/inner/holm-$id/memory.events"; }
+check 'and hold' wait_for 20 killed
+check 'update' beside "$HOLM" --root "$state" update --pids-limit 12 --memory-high 30M "$id"
+is 'arrives' "$(cat "$outer/inner/holm-$id/"{pids.max,memory.high} | xargs)" '12 31457280'
+check 'pause' beside "$HOLM" --root "$state" pause "$id"
+is 'freezes' "$(cat "$outer/inner/holm-$id/cgroup.freeze")" 1
+check 'delete' beside "$HOLM" --root "$state" delete --force "$id"
+is 'removes' "$(find "$outer" -name "holm-$id")" ''
+bundle '.linux.resources.pids.limit = 9'
+config '.linux.cgroupsPath = $p' --arg p "/given/$id"
+check 'a path is one of the namespace' beside "$HOLM" --root "$state" run --bundle "$bundle" "$id"
+is 'and lies in it' "$(find /sys/fs/cgroup -type d -name given)" "$outer/inner/given"
+
+rmdir "$outer/inner/given" "$outer/inner/leaf" "$outer/inner" "$outer"
