@@ -8,12 +8,15 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "cmd/cgroup2.h"
+#include "cmd/device_rule.h"
 #include "spec/resources.h"
 
 struct update_options {
 	const char *file;
 	const char *l3_cache_schema, *mem_bw_schema;
 	struct cgroup2_options cgroup2;
+	const char **allowed, **denied; /* device rules */
+	size_t n_allowed, n_denied;
 	struct spec_resources resources;
 	struct spec_number ignored;
 };
@@ -43,6 +46,9 @@ static const struct option rows[] = {
     OPTION(struct update_options, mem_bw_schema, "mem-bw-schema", 0, STRING, "SCHEMA",
 	   "Intel RDT memory bandwidth schema"),
     CGROUP2_OPTIONS(struct update_options, cgroup2),
+    OPTION_LISTED(struct update_options, allowed, "device-allow", 0, LIST, "DEVICE",
+		  "add a device: its path on the host, or a rule such as 'c 195:* rw'; repeatable"),
+    OPTION_LISTED(struct update_options, denied, "device-deny", 0, LIST, "DEVICE", "take one away; repeatable"),
     OPTION(struct update_options, ignored, "kernel-memory", 0, SIZE, "BYTES", NULL),
     OPTION(struct update_options, ignored, "kernel-memory-tcp", 0, SIZE, "BYTES", NULL),
 };
@@ -68,6 +74,22 @@ static int read_resources(const char *path, struct arena *arena, struct spec_res
 	return spec_parse_resources(text, size, standard ? "standard input" : path, arena, ret, e);
 }
 
+static int parse_devices(const struct update_options *o, struct arena *arena, struct container_update *update,
+			 struct error *e)
+{
+	struct spec_device_rule *rules = arena_array(arena, struct spec_device_rule, o->n_allowed + o->n_denied);
+	size_t n = 0;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < o->n_allowed; i++)
+		r = device_rule_parse(o->allowed[i], true, "device-allow", arena, &rules[n++], e);
+	for (size_t i = 0; !r && i < o->n_denied; i++)
+		r = device_rule_parse(o->denied[i], false, "device-deny", arena, &rules[n++], e);
+	update->devices = rules;
+	update->n_devices = n;
+	return r;
+}
+
 static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
 	struct update_options *o = options;
@@ -82,6 +104,8 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	if (!o->resources.pids.limit.value) /* callers of runc write 0 for no change */
 		o->resources.pids.limit.present = false;
 	r = cgroup2_add(&o->cgroup2, call->arena, &o->resources, e);
+	if (!r)
+		r = parse_devices(o, call->arena, &update, e);
 	if (!r && o->file) {
 		r = read_resources(o->file, call->arena, &resources, e);
 		update.resources = resources;
@@ -97,6 +121,7 @@ const struct verb verb_update = {
     .max = 1,
     VERB_OPTIONS(struct update_options, rows),
     .text = "What is not named keeps its value.  Either every change is made or none.  With --resources the other\n"
-	    "options do not count.",
+	    "options do not count, but for those of devices: what FILE says of them is left aside, as engines send it "
+	    "along.",
     .run = run,
 };

@@ -151,6 +151,9 @@ int container_resume(const struct runtime *runtime, const char *id, struct error
 struct container_update {
 	const struct spec_resources *resources;
 	const char *l3_cache_schema, *mem_bw_schema; /* NULL: as they are */
+	/* Rules after those that are in force.  resources->devices is left aside: engines send it along with every patch. */
+	const struct spec_device_rule *devices;
+	size_t n_devices;
 };
 
 /* A patch: what it names is set, or nothing is; then it is recorded (container_state.updates). */

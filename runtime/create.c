@@ -174,7 +174,8 @@ static int plan_cgroup(struct creation *c, struct error *e)
 	    .driver = c->runtime->cgroup_driver,
 	    .resources = c->spec.linux_.resources,
 	    .rootless = c->runtime->rootless,
-	    .oom_group = c->spec.holm != NULL, /* a service of which one part was killed is worse than one that is gone */
+	    .oom_group =
+		c->spec.holm != NULL, /* a service of which one part was killed is worse than one that is gone */
 	    .delegate = writes && uid >= 0,
 	    .delegate_uid = (uid_t)uid,
 	    /* On v1 programs look for every controller before they believe any (Java), so engines' containers get all. */
@@ -425,8 +426,9 @@ static void unmake_record(struct creation *c)
 
 static int make_record(struct creation *c, struct error *e)
 {
-	auto_free char *process = NULL, *hooks = NULL;
+	auto_free char *process = NULL, *hooks = NULL, *devices = NULL;
 	const struct spec *s = &c->spec;
+	const struct spec_resources *resources = s->linux_.resources;
 	int r;
 
 	r = record_claim(c->root_fd, c->request->id, &c->folder, &c->lock, e);
@@ -434,6 +436,9 @@ static int make_record(struct creation *c, struct error *e)
 		return r;
 	process = s->process ? spec_encode_process(s->process, 0) : NULL;
 	hooks = has_hooks(s) ? spec_encode_hooks(&s->hooks, 0) : NULL;
+	if (resources && resources->n_devices)
+		devices = spec_encode_resources(
+		    &(struct spec_resources){.devices = resources->devices, .n_devices = resources->n_devices}, 0);
 	c->record = (struct record){
 	    .id = c->request->id,
 	    .bundle = c->bundle,
@@ -446,6 +451,7 @@ static int make_record(struct creation *c, struct error *e)
 	    .personality = s->linux_.personality,
 	    .process = process,
 	    .hooks = hooks,
+	    .devices = devices,
 	    .annotations = s->annotations,
 	    .n_annotations = s->n_annotations,
 	    .no_new_keyring = c->request->no_new_keyring,
@@ -467,7 +473,7 @@ static int make_record(struct creation *c, struct error *e)
 		r = record_save_seccomp(c->folder, &c->seccomp, e);
 	if (!r && c->notify)
 		r = notify_create(c->folder, e);
-	c->record.process = c->record.hooks = NULL;
+	c->record.process = c->record.hooks = c->record.devices = NULL;
 	if (r)
 		unmake_record(c);
 	return r;

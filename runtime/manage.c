@@ -26,6 +26,7 @@
 #include "runtime/notify.h"
 #include "runtime/rdt.h"
 #include "spec/json.h"
+#include "spec/resources.h"
 
 static const char *const status_names[_CONTAINER_STATUS_N] = {
     [CONTAINER_CREATING] = "creating", [CONTAINER_CREATED] = "created", [CONTAINER_RUNNING] = "running",
@@ -576,12 +577,16 @@ static int extend_cgroup(struct handle *h, const struct cgroup_host *host, const
 	return record_replace(h->folder, &h->record, e);
 }
 
-/* {"resources": ..., "intelRdt": ...}, as config.json's linux has them. */
-static char *encode_update(const struct container_update *update)
+/* {"resources": ..., "intelRdt": ...}, as config.json's linux has them; devices: all that are in force, NULL: as before. */
+static char *encode_update(const struct container_update *update, const struct spec_resources *devices)
 {
 	struct json_writer w = json_writer_init(JSON_INDENT_NONE);
-	auto_free char *resources = spec_encode_resources(update->resources, JSON_INDENT_NONE);
+	struct spec_resources named = *update->resources;
+	auto_free char *resources = NULL;
 
+	named.devices = devices ? devices->devices : NULL;
+	named.n_devices = devices ? devices->n_devices : 0;
+	resources = spec_encode_resources(&named, JSON_INDENT_NONE);
 	json_open_object(&w, NULL);
 	json_put_raw(&w, "resources", resources);
 	if (update->l3_cache_schema || update->mem_bw_schema) {
@@ -614,30 +619,84 @@ static int update_rdt(struct handle *h, const struct container_update *update, c
 	return rdt_update(&h->record.rdt, update->l3_cache_schema, update->mem_bw_schema, ret_old, e);
 }
 
+/* The rules of the record, and the same with those of the update after them. */
+static int append_devices(struct handle *h, const struct container_update *update, struct spec_resources **ret_old,
+			  struct spec_resources **ret_new, struct error *e)
+{
+	struct spec_resources *old = arena_new(&h->arena, struct spec_resources), *new;
+	int r = 0;
+
+	if (h->record.devices)
+		r = spec_parse_resources(h->record.devices, strlen(h->record.devices), "record.json", &h->arena, &old,
+					 e);
+	if (r)
+		return r;
+	new = arena_new(&h->arena, struct spec_resources);
+	new->devices = arena_array(&h->arena, struct spec_device_rule, old->n_devices + update->n_devices);
+	for (size_t i = 0; i < old->n_devices; i++)
+		new->devices[new->n_devices++] = old->devices[i];
+	for (size_t i = 0; i < update->n_devices; i++)
+		new->devices[new->n_devices++] = update->devices[i];
+	*ret_old = old;
+	*ret_new = new;
+	return 0;
+}
+
+/* The record comes first: whatever interrupts this, the next update starts from what it says. */
+static int set_devices(struct handle *h, const struct cgroup_host *host, const struct spec_resources *rules,
+		       struct error *e)
+{
+	auto_free char *text = spec_encode_resources(rules, JSON_INDENT_NONE);
+	int r;
+
+	h->record.devices = arena_strdup(&h->arena, text);
+	r = record_replace(h->folder, &h->record, e);
+	return r ? r : cgroup_update_devices(host, &h->record.cgroup, rules, e);
+}
+
+static int update_locked(struct handle *h, const struct container_update *update, struct error *e)
+{
+	struct spec_resources *old_devices = NULL, *devices = NULL;
+	auto_free char *old_schemata = NULL, *patch = NULL;
+	auto_arena arena = ARENA_INIT;
+	struct cgroup_host *host;
+	struct error ignored;
+	int r = cgroup_host_find(&arena, &host, e);
+
+	if (!r)
+		r = extend_cgroup(h, host, update->resources, e);
+	if (!r && update->n_devices)
+		r = append_devices(h, update, &old_devices, &devices, e);
+	if (!r)
+		r = update_rdt(h, update, &old_schemata, e);
+	if (r)
+		return r;
+	if (devices)
+		r = set_devices(h, host, devices, e);
+	if (!r)
+		r = cgroup_update(host, &h->record.cgroup, update->resources, e);
+	patch = r ? NULL : encode_update(update, devices);
+	if (!r)
+		return record_add_update(h->folder, h->record.id, patch, e);
+	if (devices && set_devices(h, host, old_devices, &ignored))
+		log_warning("%s", ignored.text);
+	if (old_schemata)
+		rdt_restore(&h->record.rdt, old_schemata);
+	return r;
+}
+
 int container_update(const struct runtime *runtime, const char *id, const struct container_update *update,
 		     struct error *e)
 {
 	auto_handle h = HANDLE_INIT;
-	auto_arena arena = ARENA_INIT;
-	auto_free char *patch = encode_update(update), *old_schemata = NULL;
 	auto_fd lock = -1;
-	struct cgroup_host *host;
 	int r = open_alive(&h, runtime, id, e);
 
 	if (!r)
 		r = record_lock_updates(h.folder, id, &lock, e);
-	if (!r)
-		r = cgroup_host_find(&arena, &host, e);
-	if (!r)
-		r = extend_cgroup(&h, host, update->resources, e);
-	if (!r)
-		r = update_rdt(&h, update, &old_schemata, e);
-	if (r)
-		return r;
-	r = cgroup_update(host, &h.record.cgroup, update->resources, e);
-	if (r && old_schemata)
-		rdt_restore(&h.record.rdt, old_schemata);
-	return r ? r : record_add_update(h.folder, id, patch, e);
+	if (!r) /* another update may have changed it */
+		r = record_load(h.folder, id, &h.arena, &h.record, e);
+	return r ? r : update_locked(&h, update, e);
 }
 
 /* ---- pid file ---- */

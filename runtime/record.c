@@ -23,7 +23,7 @@
 
 enum {
 	MAX_RECORD = 64 << 20,
-	RECORD_LINES = 3,	/* the record, process, hooks */
+	RECORD_LINES = 4,	/* the record, process, hooks, devices */
 	BROKEN_WAIT_MS = 10000, /* others hold the state folder for microseconds */
 	INIT_SIZE = 128,
 };
@@ -212,8 +212,9 @@ static char *encode_record(const struct record *record)
 		json_close(&w);
 	}
 	json_close(&w);
-	/* Lines of their own: they are by far the most, and only exec and hooks read them. */
-	str_addf(&w.text, "\n%s\n%s\n", record->process ? record->process : "", record->hooks ? record->hooks : "");
+	/* Lines of their own: they are by far the most, and only exec, hooks and update read them. */
+	str_addf(&w.text, "\n%s\n%s\n%s\n", record->process ? record->process : "", record->hooks ? record->hooks : "",
+		 record->devices ? record->devices : "");
 	return json_finish(&w);
 }
 
@@ -543,6 +544,7 @@ int record_load(int folder, const char *id, struct arena *arena, struct record *
 	    .networks = json_find_bool(json, "networks", false),
 	    .process = load_line(lines[1], arena),
 	    .hooks = load_line(lines[2], arena),
+	    .devices = load_line(lines[3], arena),
 	    .locked = locked,
 	};
 	ret->has_process = ret->process != NULL;

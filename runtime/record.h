@@ -3,7 +3,8 @@
  * What holm remembers of a container: a folder ROOT/ID (0700) on a file system that a boot empties.
  *
  *   record.json  written once, before anything else is made: id, bundle, where the cgroup will be, what exec and delete need.
- *                Three lines: the record, process, hooks, each JSON or empty, so that who lists containers parses the first only
+ *                Four lines: the record, process, hooks, device rules, each JSON or empty, so that who lists containers parses the
+ *                first only
  *   init         a symlink to "PID START BOOT", once the process is there: it comes into being whole, and one call reads it
  *   start        the socket on which init waits for `holm start`; gone once it was started
  *   seccomp      the BPF program, for exec
@@ -40,6 +41,7 @@ struct record {
 	bool has_process;
 	enum spec_personality personality;
 	const char *process, *hooks; /* JSON; NULL: none */
+	const char *devices;	     /* JSON: resources with the devices alone; NULL: none */
 	struct spec_pair *annotations;
 	size_t n_annotations;
 	unsigned seccomp_flags; /* of the program in the file `seccomp` */

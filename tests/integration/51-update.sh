@@ -156,6 +156,38 @@ if is_holm; then
 	is 'record and kernel agree after them' "$(holm state "$id" | jq -r '.updates.resources.pids.limit')" "$(limit pids.max)"
 fi
 
+# --- devices ---
+
+if is_holm; then
+	holm delete --force "$id"
+	bundle '.linux.resources.devices = [{allow: false, access: "rwm"}]' \
+		'(.process.capabilities[]) += ["CAP_MKNOD"]' '.linux.resources.pids.limit = 45' -- \
+		sh -c 'mknod /tmp/kmsg c 1 11; exec sleep 600'
+	own_root
+	run_detached
+	wait_for 5 test -e "$root/tmp/kmsg"
+	opens() { holm exec "$id" sh -c ': >>/tmp/kmsg'; }
+	refuses 'a device that is not allowed' 'not permitted' opens
+	check 'is added while running' holm update --device-allow 'c 1:11 rw' "$id"
+	check 'and can be opened' opens
+	check 'holm'"'"'s own stay' holm exec "$id" sh -c 'echo >/dev/null'
+	check 'another, by its path' holm update --device-allow /dev/kmsg:r --device-allow /dev/full "$id"
+	check 'the first stays' opens
+	check 'an engine that sends its rules along' holm update -r - "$id" \
+		<<<'{"devices": [{"allow": false, "access": "rwm"}], "pids": {"limit": 46}}'
+	check 'takes nothing away' opens
+	refuses 'what fails in the end' 'cpu' holm update --device-deny 'c 1:11' --cpuset-cpus 4000 "$id"
+	check 'changes no device' opens
+	fact 'the rules are recorded' "$(holm state "$id" | jq -c .updates.resources.devices)" \
+		'[.[] | "\(.allow) \(.type // "a") \(.major):\(.minor) \(.access)"] | .[1:]' \
+		'["true c 1:11 rw","true c 1:11 r","true c 1:7 rwm"]'
+	check 'and taken away' holm update --device-deny 'c 1:11' "$id"
+	refuses 'it is' 'not permitted' opens
+	for bad in 'c 1:11rw' 'c 1:11 rw ' 'c 1: r' 'x 1:1' 'c 1:1 rr' '/dev/none-such' "$work" 'c 4294967296:1'; do
+		refuses "no rule: '$bad'" 'device-allow' holm update --device-allow "$bad" "$id"
+	done
+fi
+
 # --- states ---
 
 holm pause "$id"

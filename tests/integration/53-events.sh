@@ -64,9 +64,12 @@ if is_holm; then
 	wait_status stopped
 	fact 'refused forks' "$(holm state "$id" | jq .end)" '.pidsRefused > 0'
 	bundle '.linux.resources.cpu = {quota: 10000, period: 100000}' \
-		-- sh -c 'i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done'
+		-- sh -c 'while :; do :; done'
 	run_detached
-	wait_for 60 has_status stopped "$id"
+	throttled() { holm events --stats "$id" | jq -e '.data.cpu.throttling.throttledPeriods > 0'; }
+	check 'a loop under a quota is throttled' wait_for 60 throttled
+	holm kill "$id" KILL
+	wait_status stopped
 	end=$(holm state "$id" | jq .end)
 	fact 'throttling' "$end" '.throttledPeriods > 0 and .throttledTime > 0'
 fi
