@@ -66,6 +66,23 @@ int image_each(const struct store *store, struct arena *arena,
 /* Both names stand for one image afterwards; what target stood for before is without that name. */
 int image_tag(const struct store *store, const char *source, const char *target, struct error *e) must_check;
 
+/* The file of images/ that stands for a normalized reference, and back; file has room for IMAGE_FILE_SIZE. */
+enum { IMAGE_FILE_SIZE = 256, IMAGE_LAYERS_MAX = 4096 };
+void image_print_file(const char *reference, char file[IMAGE_FILE_SIZE]);
+void image_read_file(const char *file, char reference[IMAGE_FILE_SIZE]);
+
+/* Writes (or replaces) a reference; digest: "sha256:HEX" of a manifest that is there, with all it needs. */
+int image_write_reference(const struct store *store, const char *reference, const char *digest,
+			  struct error *e) must_check;
+
+/* A configuration, from its JSON, into ret (its os, architecture, layers and config); for blobs that are not in the store yet. */
+int image_parse_config(const char *text, size_t size, struct arena *arena, struct image *ret,
+		       struct error *e) must_check;
+
+/* The digest of the configuration that a manifest names, or NULL; borrowed from the manifest. */
+struct json;
+const char *image_config_digest(const struct json *manifest);
+
 /* ---- who uses what ---- */
 
 /*

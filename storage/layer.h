@@ -21,6 +21,9 @@
 /* The tree as O_PATH | O_DIRECTORY: what an overlay's lowerdir or open_tree(2) takes.  ERROR_NOT_FOUND: no such layer. */
 int layer_open_tree(const struct store *store, const char *id, int *ret_fd, struct error *e) must_check;
 
+/* The frame, to read; empty when the layer has none. */
+int layer_open_frame(const struct store *store, const char *id, int *ret_fd, struct error *e) must_check;
+
 /* After the pin is written: the layer is there and stays.  ERROR_NOT_FOUND: it was removed before the pin. */
 int layer_confirm(const struct store *store, const char *id, struct error *e) must_check;
 
@@ -36,5 +39,36 @@ int layer_load(const struct store *store, const char *id, struct layer_info *ret
 /* Calls each for every layer there is; its return value, unless 0, ends the walk and is returned. */
 int layer_each(const struct store *store, int (*each)(const char *id, void *data, struct error *e), void *data,
 	       struct error *e) must_check;
+
+/* ---- making ---- */
+
+/* A layer in the making: an entry of tmp/ with what the layer's folder will have. */
+struct layer_work {
+	struct store_tmp tmp;
+	int tree;  /* O_RDONLY | O_DIRECTORY, empty */
+	int frame; /* O_RDWR, empty */
+};
+
+#define LAYER_WORK_INIT ((struct layer_work){.tmp = STORE_TMP_INIT, .tree = -1, .frame = -1})
+
+/*
+ * Begins a layer; id NULL: it is not known yet.  Each is made once at a time: -EAGAIN (no error text) while another process makes
+ * the same; -EEXIST (no error text): there is one.
+ */
+int layer_begin(const struct store *store, const char *id, struct layer_work *ret, struct error *e) must_check;
+
+/* What layer.json will say; before the work is synced. */
+int layer_describe(struct layer_work *work, const struct layer_info *info, struct error *e) must_check;
+
+/* Everything is on the disk (syncfs): the layer gets its name.  One that somebody else made meanwhile is as good. */
+int layer_publish(const struct store *store, struct layer_work *work, const char *id, struct error *e) must_check;
+
+/* Closes it, and drops what was not published. */
+void layer_end(const struct store *store, struct layer_work *work);
+
+/* Removes a layer that nothing needs: -EAGAIN (no error text) when somebody holds its lock.  is_needed is asked under the lock. */
+int layer_remove(const struct store *store, const char *id,
+		 int (*is_needed)(const char *id, bool *ret, void *data, struct error *e), void *data,
+		 struct error *e) must_check;
 
 #endif
