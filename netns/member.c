@@ -25,7 +25,7 @@ enum { DEFAULT_METRIC = 100 };
 
 int host_open(struct host *host, const char *state, const char *config, struct error *e)
 {
-	return store_open(&host->store, state, config, e) ?: netlink_open(&host->netlink, NETLINK_ROUTE, -1, e)
+	return net_store_open(&host->store, state, config, e) ?: netlink_open(&host->netlink, NETLINK_ROUTE, -1, e)
 		       ?: nft_open(&host->nft, &host->store, e);
 }
 
@@ -33,7 +33,7 @@ void host_close(struct host *host)
 {
 	nft_close(&host->nft);
 	netlink_close(&host->netlink);
-	store_close(&host->store);
+	net_store_close(&host->store);
 }
 
 /* ---- what an interface will be ---- */

@@ -245,7 +245,7 @@ static int open_folder(const char *path, int *ret_fd, struct error *e)
 	return *ret_fd < 0 ? error_system(e, errno, "open the folder '%s'", path) : 0;
 }
 
-int store_open(struct store *store, const char *state, const char *config, struct error *e)
+int net_store_open(struct store *store, const char *state, const char *config, struct error *e)
 {
 	int r = open_folder(state, &store->state, e) ?: open_folder(config, &store->config, e);
 
@@ -259,7 +259,7 @@ int store_open(struct store *store, const char *state, const char *config, struc
 	return 0;
 }
 
-void store_close(struct store *store)
+void net_store_close(struct store *store)
 {
 	store->state = fd_close(store->state);
 	store->config = fd_close(store->config);

@@ -36,9 +36,9 @@ struct store {
 #define STORE_INIT ((struct store){.state = -1, .config = -1})
 
 /* Makes the folders where they are missing (0700, parents 0755). */
-int store_open(struct store *store, const char *state, const char *config, struct error *e) must_check;
-void store_close(struct store *store);
-#define auto_store __attribute__((cleanup(store_close))) struct store
+int net_store_open(struct store *store, const char *state, const char *config, struct error *e) must_check;
+void net_store_close(struct store *store);
+#define auto_store __attribute__((cleanup(net_store_close))) struct store
 
 /* Replaces a small file of ours in one step.  0 or -errno. */
 int store_write(int dirfd, const char *path, mode_t mode, const void *data, size_t size) must_check;

@@ -34,14 +34,14 @@ static int make(void **state)
 	snprintf(paths[1], sizeof(paths[1]), "%s/config/networks", folder);
 	store = STORE_INIT;
 	*state = &store;
-	return store_open(&store, paths[0], paths[1], NULL);
+	return net_store_open(&store, paths[0], paths[1], NULL);
 }
 
 static int clear(void **state)
 {
 	char command[128];
 
-	store_close(*state);
+	net_store_close(*state);
 	snprintf(command, sizeof(command), "rm -rf '%s'", folder);
 	return system(command);
 }
