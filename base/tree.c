@@ -39,6 +39,31 @@ static int move_up(struct removal *removal, int parent, const char *name)
 	return errno == ENOENT ? 0 : error_system(removal->e, errno, "remove the folder '%s'", name);
 }
 
+/* An ordinary user's own folder may be closed to it: overlayfs makes such ones. */
+static int open_folder(int parent, const char *name)
+{
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	auto_fd closed = -1;
+	char path[64];
+
+	if (fd >= 0 || errno != EACCES)
+		return fd;
+	closed = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", closed);
+	if (closed < 0 || fchmodat(AT_FDCWD, path, 0700, 0) < 0) {
+		errno = EACCES;
+		return -1;
+	}
+	return openat(closed, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int remove_empty(int parent, const char *name)
+{
+	if (!unlinkat(parent, name, AT_REMOVEDIR) || errno == ENOENT)
+		return 0;
+	return errno == EACCES && !fchmod(parent, 0700) ? unlinkat(parent, name, AT_REMOVEDIR) : -1;
+}
+
 static int remove_folder(struct removal *removal, int parent, const char *name, unsigned depth)
 {
 	auto_fd fd = -1;
@@ -47,7 +72,7 @@ static int remove_folder(struct removal *removal, int parent, const char *name, 
 
 	if (depth > DEPTH_MAX)
 		return move_up(removal, parent, name);
-	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = open_folder(parent, name);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : error_system(removal->e, errno, "open '%s' to remove it", name);
 	if (fstat(fd, &st))
@@ -55,7 +80,7 @@ static int remove_folder(struct removal *removal, int parent, const char *name, 
 	if (st.st_dev != removal->device)
 		return error_refuse(removal->e, ERROR_STATE, "'%s' is a mount point: it can't be removed", name);
 	r = empty_folder(removal, take_fd(&fd), name, depth);
-	if (!r && unlinkat(parent, name, AT_REMOVEDIR) && errno != ENOENT)
+	if (!r && remove_empty(parent, name))
 		r = error_system(removal->e, errno, "remove the folder '%s'", name);
 	return r;
 }
@@ -77,6 +102,9 @@ static int empty_folder(struct removal *removal, int fd, const char *name, unsig
 		/* A folder is refused by unlink(2) with EISDIR: no type of entry has to be known. */
 		if (!unlinkat(fd, entry->d_name, 0) || errno == ENOENT)
 			continue;
+		/* An ordinary user may have to open its own folder for writing. */
+		if (errno == EACCES && !fchmod(fd, 0700) && (!unlinkat(fd, entry->d_name, 0) || errno == ENOENT))
+			continue;
 		if (errno != EISDIR)
 			r = error_system(removal->e, errno, "remove '%s'", entry->d_name);
 		else
@@ -90,7 +118,7 @@ static int empty_folder(struct removal *removal, int fd, const char *name, unsig
 
 int tree_remove(int parent, const char *name, struct error *e)
 {
-	auto_fd top = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	auto_fd top = open_folder(parent, name);
 	struct removal removal = {.top = top, .e = e};
 	struct stat st;
 	int r = 0;
