@@ -4,7 +4,7 @@
  *
  *	DATA/instances/NAME/	0700
  *	  root.json		what follows, as struct root; written as a whole, never inside what the instance can write
- *	  upper/, work/		overlayfs' own two folders, 0700 up to the first open
+ *	  upper/, work/		overlayfs' own two folders
  *	  disk.img		instead of them, where a size is kept by a file system of its own: upper/ and work/ are in it
  *	DATA/pushes/ID/tree	an upper that was frozen by a snapshot; root.json names those that lie below upper/
  *
@@ -79,6 +79,8 @@ int root_save(int folder, const struct root *root, struct error *e) must_check;
 
 /* How it is to be seen this time. */
 struct root_view {
+	int64_t size; /* limits as they are to be from now on; see root_resize() */
+	uint64_t inodes;
 	int user_namespace; /* of the container, once it has its mappings; borrowed; -1: it has none of its own */
 	bool read_only;	    /* nothing is kept: mount points that init has to make go into memory */
 	bool is_volatile;   /* nothing is flushed to the disk; what was written is gone after a crash of the host */
@@ -98,9 +100,10 @@ int root_open(const struct store *store, int folder, const struct root_view *vie
 int root_open_upper(const struct store *store, int folder, const struct root *root, int *ret_fd,
 		    struct error *e) must_check;
 
-/* Every folder below upper, highest first, as O_PATH | O_DIRECTORY; each is called with one that it may not keep. */
+/* Every folder below upper, highest first, as O_PATH | O_DIRECTORY; each may take it (take_fd).  An image file comes as a
+ * detached mount. */
 int root_each_lower(const struct store *store, const struct root *root,
-		    int (*each)(int fd, const char *name, void *data, struct error *e), void *data,
+		    int (*each)(int *fd, const char *name, void *data, struct error *e), void *data,
 		    struct error *e) must_check;
 
 /* An upper/ and work/ that are new and empty take the place of those that were renamed away, with the same limits. */
@@ -123,8 +126,5 @@ int root_measure(const struct store *store, int folder, struct root_use *ret, st
  * folder is the caller's.  Repeatable.  Nothing to remove is no error.
  */
 int root_remove(const struct store *store, int folder, struct error *e) must_check;
-
-/* Project ids that no root.json names any more (their maker was killed) are given back. */
-int root_sweep(const struct store *store, struct error *e) must_check;
 
 #endif
