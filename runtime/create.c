@@ -3,6 +3,7 @@
  * create, run, start: parse, plan, then a list of steps, each with its undo.
  *
  *   record   ROOT/ID and record.json, before anything else is made
+ *   root     DATA/instances/ID, where holm makes the root
  *   cgroup   its folders and limits
  *   init     the clone, and all that init is served up to MESSAGE_READY; host hooks on the way
  *   announce pid file, console, pidfd
@@ -41,6 +42,7 @@
 #include "runtime/plan.h"
 #include "runtime/rdt.h"
 #include "runtime/record.h"
+#include "runtime/rootfs.h"
 #include "runtime/socket.h"
 #include "spec/resources.h"
 
@@ -66,6 +68,7 @@ struct creation {
 	int bundle_fd, root_fd, folder, lock, signals, start_socket;
 	unsigned listen_fds, inherited;
 	bool notify, v1_made, launched;
+	struct rootfs rootfs;		  /* holm.image, holm.storage */
 	struct net_interface *interfaces; /* holm.networks; malloc'd */
 	struct net_port *ports;
 	size_t n_ports;
@@ -82,6 +85,7 @@ static void creation_release(struct creation *c)
 	c->lock = fd_close(c->lock);
 	c->signals = fd_close(c->signals);
 	c->start_socket = fd_close(c->start_socket);
+	rootfs_release(&c->rootfs);
 	free(c->interfaces);
 	free(c->ports);
 	spec_release(&c->spec);
@@ -121,8 +125,6 @@ static int load_spec(struct creation *c, struct error *e)
 		r = spec_load(AT_FDCWD, c->request->config, &c->spec, e);
 	else
 		r = spec_load(c->bundle_fd, "config.json", &c->spec, e);
-	if (!r && !c->spec.root_path)
-		r = error_refuse(e, ERROR_INVALID, "config.json: root: missing");
 	return r;
 }
 
@@ -258,6 +260,20 @@ static const char *const *read_symlinks(struct creation *c)
 	return links;
 }
 
+/* root.path as a path of the host; NULL: there is none. */
+static const char *root_path(struct creation *c)
+{
+	const char *path = c->spec.root_path;
+
+	return !path || *path == '/' ? path : arena_format(&c->arena, "%s/%s", c->bundle, path);
+}
+
+/* What the root is, for people: its path, or the image that holm makes it of. */
+static const char *root_of(struct creation *c)
+{
+	return c->rootfs.used && c->rootfs.request.image ? c->rootfs.request.image : root_path(c);
+}
+
 static int compile(struct creation *c, struct error *e)
 {
 	struct winsize size = {0};
@@ -278,6 +294,7 @@ static int compile(struct creation *c, struct error *e)
 	    .listen_fds = c->listen_fds,
 	    .limits = c->limits,
 	    .symlinks = read_symlinks(c),
+	    .root = c->rootfs.used ? root_of(c) : NULL,
 	};
 
 	if (joins_networks(c)) {
@@ -302,14 +319,7 @@ static int compile(struct creation *c, struct error *e)
 /* Members of "holm" that nothing here acts on yet are refused: what looks like a limit must not be ignored. */
 static int refuse_members(const struct spec_holm *holm, struct error *e)
 {
-	const char *member = holm->image							       ? "image"
-			     : holm->storage.size || holm->storage.inodes || holm->storage.is_volatile ? "storage"
-			     : holm->init							       ? "init"
-												       : NULL;
-
-	if (!member)
-		return 0;
-	return error_refuse(e, ERROR_UNSUPPORTED, "holm.%s: this version of holm acts on holm.networks only", member);
+	return holm->init ? error_refuse(e, ERROR_UNSUPPORTED, "holm.init: this version of holm can't act on it") : 0;
 }
 
 /* What only somebody who stays can do. */
@@ -372,6 +382,10 @@ static int prepare(struct creation *c, bool make_root, struct error *e)
 		r = refuse_unmonitored(c->spec.holm, e);
 	if (!r && joins_networks(c))
 		r = plan_networks(c, e);
+	if (!r)
+		r = rootfs_plan(&c->rootfs, c->runtime, &c->spec, c->request->id, c->bundle_fd, root_path(c), e);
+	if (!r && !root_of(c))
+		r = error_refuse(e, ERROR_INVALID, "config.json: root: missing");
 	if (!r)
 		r = compile(c, e);
 	return r;
@@ -442,7 +456,7 @@ static int make_record(struct creation *c, struct error *e)
 	c->record = (struct record){
 	    .id = c->request->id,
 	    .bundle = c->bundle,
-	    .rootfs = *s->root_path == '/' ? s->root_path : arena_format(&c->arena, "%s/%s", c->bundle, s->root_path),
+	    .rootfs = root_of(c),
 	    .created = now_text(&c->arena),
 	    .cgroup = c->cgroup.cgroup,
 	    .user_namespace = s->linux_.namespaces[SPEC_NS_USER].present,
@@ -458,6 +472,7 @@ static int make_record(struct creation *c, struct error *e)
 	    .new_pid_namespace = s->linux_.namespaces[SPEC_NS_PID].present && !s->linux_.namespaces[SPEC_NS_PID].path,
 	    .rdt = c->record.rdt,
 	    .networks = joins_networks(c),
+	    .data = c->rootfs.owned && c->rootfs.used ? c->runtime->data : NULL,
 	};
 	for (int type = 0; type < _SPEC_NS_N; type++)
 		if (s->linux_.namespaces[type].present)
@@ -477,6 +492,20 @@ static int make_record(struct creation *c, struct error *e)
 	if (r)
 		unmake_record(c);
 	return r;
+}
+
+/* What is not the container's own was there before it and stays. */
+static int make_rootfs(struct creation *c, struct error *e)
+{
+	return c->rootfs.used ? rootfs_make(&c->rootfs, c->runtime->data, c->request->id, e) : 0;
+}
+
+static void unmake_rootfs(struct creation *c)
+{
+	struct error ignored;
+
+	if (c->record.data && rootfs_remove(c->record.data, c->runtime->rootless, c->request->id, &ignored))
+		log_warning("%s", ignored.text);
 }
 
 /* What the clone needs; the rest is made while init works on its namespaces. */
@@ -600,6 +629,11 @@ static void leave_networks(struct creation *c)
 	c->network = NET_CALL_INIT;
 }
 
+static int on_root(void *data, int user_namespace, int *ret_tree, struct error *e)
+{
+	return rootfs_open(&((struct creation *)data)->rootfs, user_namespace, ret_tree, e);
+}
+
 static int on_mounted(void *data, pid_t pid, struct error *e)
 {
 	struct creation *c = data;
@@ -679,12 +713,14 @@ static int make_init(struct creation *c, struct error *e)
 	    .join_pidfd = -1,
 	    .start_socket = -1,
 	    .on_pid = on_pid,
+	    .on_root = on_root,
 	    .on_mounted = on_mounted,
 	    .on_listener = on_listener,
 	    .data = c,
 	    .socket = -1,
 	    .pidfd = -1,
 	    .console = -1,
+	    .root = -1,
 	};
 	if (!c->run) {
 		r = socket_bind(c->folder, RECORD_START, SOCK_SEQPACKET, 0600, &c->start_socket, e);
@@ -733,8 +769,8 @@ static const struct step {
 	void (*undo)(struct creation *);
 } steps[] = {
     {"record", make_record, unmake_record}, {"network", start_network, leave_networks},
-    {"cgroup", make_cgroup, unmake_cgroup}, {"init", make_init, unmake_init},
-    {"announce", announce, unannounce},
+    {"root", make_rootfs, unmake_rootfs},   {"cgroup", make_cgroup, unmake_cgroup},
+    {"init", make_init, unmake_init},	    {"announce", announce, unannounce},
 };
 
 static void run_poststop(struct creation *c)
@@ -776,8 +812,9 @@ static struct creation creation_init(const struct runtime *runtime, const struct
 	    .request = request,
 	    .run = run,
 	    .entry = CGROUP_ENTRY_INIT,
-	    .launch = {.join_pidfd = -1, .socket = -1, .pidfd = -1, .console = -1, .start_socket = -1},
+	    .launch = {.join_pidfd = -1, .socket = -1, .pidfd = -1, .console = -1, .start_socket = -1, .root = -1},
 	    .bundle_fd = -1,
+	    .rootfs = ROOTFS_INIT,
 	    .root_fd = -1,
 	    .folder = -1,
 	    .lock = -1,
@@ -822,6 +859,8 @@ static int tear_down(struct creation *c, struct error *e)
 		r = rdt_remove(&c->record.rdt, &first);
 	if (!r && joins_networks(c))
 		r = net_leave(NULL, c->request->id, NULL, NULL, -1, &first);
+	if (!r && c->record.data)
+		r = rootfs_remove(c->record.data, c->runtime->rootless, c->request->id, &first);
 	run_poststop(c);
 	if (r) { /* the record stays: delete tries again */
 		*e = first;

@@ -161,6 +161,7 @@ static int start(struct execution *x, struct error *e)
 	    .socket = -1,
 	    .pidfd = -1,
 	    .console = -1,
+	    .root = -1,
 	};
 	r = launch_begin(&x->launch, e);
 	if (!r)
@@ -220,7 +221,7 @@ int container_exec(const struct runtime *runtime, const struct container_exec *r
 	    .request = request,
 	    .handle = HANDLE_INIT,
 	    .entry = CGROUP_ENTRY_INIT,
-	    .launch = {.join_pidfd = -1, .socket = -1, .pidfd = -1, .console = -1, .start_socket = -1},
+	    .launch = {.join_pidfd = -1, .socket = -1, .pidfd = -1, .console = -1, .start_socket = -1, .root = -1},
 	    .signals = -1,
 	};
 	int r = execute(&x, ret_status, e);

@@ -230,6 +230,28 @@ static int open_source(struct launch *l, const struct plan_tree *tree, struct id
 	return 0;
 }
 
+/* A root of holm's own making; the container's user namespace has its mappings by now. */
+static int make_root(struct launch *l, struct error *e)
+{
+	const char *path = l->plan->user_path;
+	auto_fd user = -1;
+	char own[64];
+	int r = 0;
+
+	if (l->plan->map) {
+		snprintf(own, sizeof(own), "/proc/%d/ns/user", (int)l->pid);
+		path = own;
+	}
+	if (path)
+		r = fd_open(AT_FDCWD, path, O_RDONLY, NULL, &user, e);
+	return r ? r : l->on_root(l->data, user, &l->root, e);
+}
+
+static bool makes_root(const struct plan_result *plan)
+{
+	return plan->n_trees && plan->trees[0].use == PLAN_TREE_MADE_ROOT;
+}
+
 /* The network is joined beside init's mounts; what only it makes is waited for. */
 static int send_trees(struct launch *l, struct error *e)
 {
@@ -246,7 +268,9 @@ static int send_trees(struct launch *l, struct error *e)
 			r = l->on_networked(l->data, e);
 			joined = true;
 		}
-		if (!r)
+		if (l->plan->trees[i].use == PLAN_TREE_MADE_ROOT)
+			fd = take_fd(&l->root);
+		else if (!r)
 			r = open_source(l, &l->plan->trees[i], &maps, &fd, e);
 		if (!r)
 			r = hand_over(l, MESSAGE_TREE, &fd, 1, e);
@@ -353,6 +377,9 @@ int launch_ready(struct launch *l, struct error *e)
 		r = hand_over(l, MESSAGE_CGROUPS, l->entry->join_fds, l->entry->n_joins, e);
 	if (!r && l->join_pidfd >= 0)
 		r = hand_over(l, MESSAGE_NAMESPACE, &l->join_pidfd, 1, e);
+	/* Before anything is waited for: beside init, which makes its namespaces. */
+	if (!r && makes_root(l->plan))
+		r = make_root(l, e);
 	if (!r && l->plan->forks) {
 		r = adopt_child(l, e);
 		if (!r && l->on_pid)
@@ -410,6 +437,7 @@ void launch_release(struct launch *l)
 	l->socket = fd_close(l->socket);
 	l->pidfd = fd_close(l->pidfd);
 	l->console = fd_close(l->console);
+	l->root = fd_close(l->root);
 }
 
 /* ---- holm start ---- */
@@ -427,7 +455,7 @@ int launch_start(int folder, const char *id, pid_t pid, const struct launch *cal
 	int r;
 
 	l.plan = NULL;
-	l.console = l.socket = -1;
+	l.console = l.socket = l.root = -1;
 	l.pid = pid;
 	r = socket_connect(folder, RECORD_START, SOCK_SEQPACKET, "start socket", &l.socket, e);
 	if (r)

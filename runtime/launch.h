@@ -28,11 +28,13 @@ struct launch {
 	/* The network namespace is there: the first sends the work off, the second waits for it. */
 	int (*on_network)(void *data, int netns_fd, struct error *e);
 	int (*on_networked)(void *data, struct error *e);
+	/* Makes the root: a detached mount.  user_namespace: the container's own, with its mappings; -1: none. */
+	int (*on_root)(void *data, int user_namespace, int *ret_tree, struct error *e);
 	int (*on_mounted)(void *data, pid_t pid, struct error *e);
 	int (*on_listener)(void *data, pid_t pid, int listener, struct error *e);
 	void *data;
 	/* results, the caller's to release with launch_release() */
-	int socket, pidfd, console;
+	int socket, pidfd, console, root;
 	pid_t pid;
 };
 

@@ -25,6 +25,7 @@
 #include "runtime/launch.h"
 #include "runtime/notify.h"
 #include "runtime/rdt.h"
+#include "runtime/rootfs.h"
 #include "spec/json.h"
 #include "spec/resources.h"
 
@@ -427,6 +428,8 @@ static int destroy(struct handle *h, struct error *e)
 		r = rdt_remove(&h->record.rdt, &first);
 	if (!r && h->record.networks)
 		r = net_leave(NULL, h->record.id, NULL, NULL, -1, &first);
+	if (!r && h->record.data)
+		r = rootfs_remove(h->record.data, h->record.rootless, h->record.id, &first);
 	if (h->record.pid && container_run_hooks(&h->record, SPEC_HOOK_POSTSTOP, "stopped", 0, false, e))
 		log_warning("%s", e->text);
 	if (r) {

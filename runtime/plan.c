@@ -667,19 +667,24 @@ static enum dev_kind find_dev(struct compiler *c)
 
 static void add_root(struct compiler *c)
 {
-	const char *path = host_path(c, c->spec->root_path);
+	const char *cause = !c->in->root			    ? "root.path"
+			    : c->spec->holm && c->spec->holm->image ? "holm.image"
+								    : "holm.storage";
+	const char *path = c->in->root ? c->in->root : host_path(c, c->spec->root_path);
 	plan_ref source = block_string(c->block, path);
-	struct plan_op *o = op(c, PLAN_ROOT, "root.path");
+	struct plan_op *o = op(c, PLAN_ROOT, cause);
 	unsigned propagation = c->spec->linux_.rootfs_propagation;
 
 	o->root.source = source;
-	o->root.from = c->in->privileged ? PLAN_SOURCE_HOST : PLAN_SOURCE_PATH;
+	o->root.from = c->in->privileged || c->in->root ? PLAN_SOURCE_HOST : PLAN_SOURCE_PATH;
 	o->root.propagation = propagation ? propagation & ~(unsigned)MS_UNBINDABLE : MS_SLAVE | MS_REC;
 	if (!(o->root.propagation & (MS_SHARED | MS_SLAVE | MS_PRIVATE)))
 		o->root.propagation = MS_PRIVATE | MS_REC;
-	if (c->in->privileged)
-		*add_tree(c) =
-		    (struct plan_tree){.path = path, .cause = "root.path", .recursive = true, .use = PLAN_TREE_ROOT};
+	if (o->root.from == PLAN_SOURCE_HOST)
+		*add_tree(c) = (struct plan_tree){.path = path,
+						  .cause = cause,
+						  .recursive = true,
+						  .use = c->in->root ? PLAN_TREE_MADE_ROOT : PLAN_TREE_ROOT};
 }
 
 /* ---- hooks that init runs ---- */
@@ -1082,6 +1087,7 @@ int plan_create(const struct plan_input *input, struct arena *arena, struct plan
 	c.in = input;
 	c.new_user = is_new(&c, SPEC_NS_USER);
 	c.user = l->namespaces[SPEC_NS_USER].present;
+	ret->user_path = l->namespaces[SPEC_NS_USER].path;
 	process.keep_groups =
 	    c.new_user && !input->privileged && l->n_gid_mappings == 1 && l->gid_mappings[0].size == 1;
 	raise_rlimits(&c);

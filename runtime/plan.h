@@ -43,6 +43,7 @@ struct plan_input {
 	const struct rlimit *limits; /* the caller's own, by resource (RLIM_NLIMITS) */
 	uint32_t rows, columns;	     /* the terminal's size where the spec gives none; 0: unknown */
 	bool plain_output;	     /* what the terminal shows goes into a file or pipe */
+	const char *root;	     /* what the root is made of, where holm makes it; NULL: it is root.path */
 };
 
 /* A mount that the host side opens and sends, in this order. */
@@ -50,7 +51,7 @@ struct plan_tree {
 	const char *path, *cause;
 	bool recursive, nofollow;
 	bool after_network; /* made by the network: there only once it is joined */
-	enum { PLAN_TREE_ROOT, PLAN_TREE_BIND, PLAN_TREE_DEVICE } use;
+	enum { PLAN_TREE_ROOT, PLAN_TREE_MADE_ROOT, PLAN_TREE_BIND, PLAN_TREE_DEVICE } use;
 	const struct idmap *map;   /* idmapped with it; NULL: not */
 	const char *map_namespace; /* or with the user namespace at this path */
 	bool map_recursive;
@@ -71,6 +72,7 @@ struct plan_result {
 	struct plan_tree *trees;
 	size_t n_trees;
 	const struct idmap *map; /* of the new user namespace; NULL: none is made */
+	const char *user_path;	 /* the user namespace that is joined; NULL: none is */
 	bool forks;		 /* init goes on in another process (MESSAGE_PID) */
 	bool enters_cgroups;	 /* MESSAGE_CGROUPS, also with nothing in it */
 	bool network;		 /* linux.netDevices, holm.networks: MESSAGE_NAMESPACES, and GO after the mounts */

@@ -197,6 +197,8 @@ static char *encode_record(const struct record *record)
 	if (record->listener_metadata)
 		json_put_string(&w, "listenerMetadata", record->listener_metadata);
 	put_flag(&w, "networks", record->networks);
+	if (record->data)
+		json_put_string(&w, "data", record->data);
 	if (record->rdt.group) {
 		json_open_object(&w, "rdt");
 		json_put_string(&w, "group", record->rdt.group);
@@ -542,6 +544,7 @@ int record_load(int folder, const char *id, struct arena *arena, struct record *
 	    .rdt.monitor = arena_strdup(arena, json_find_string(json_find(json, "rdt"), "monitor")),
 	    .rdt.owned = json_find_bool(json_find(json, "rdt"), "owned", false),
 	    .networks = json_find_bool(json, "networks", false),
+	    .data = json_find_string(json, "data") ? arena_strdup(arena, json_find_string(json, "data")) : NULL,
 	    .process = load_line(lines[1], arena),
 	    .hooks = load_line(lines[2], arena),
 	    .devices = load_line(lines[3], arena),

@@ -51,6 +51,7 @@ struct record {
 	bool new_pid_namespace; /* killing init ends all */
 	struct rdt rdt;		/* schemata is not kept */
 	bool networks;		/* it joined some */
+	const char *data;	/* the data folder whose instances/ID belongs to it; NULL: none does */
 	bool locked;		/* its creator is at work (or whoever has the lock): looked at before `init` is */
 	/* from `init` */
 	pid_t pid; /* 0: not there yet */
