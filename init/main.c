@@ -78,6 +78,8 @@ static void (*const operations[_PLAN_KIND_N])(const struct plan_op *) = {
     [PLAN_SECCOMP] = do_seccomp,
     [PLAN_CAPABILITIES] = do_capabilities,
     [PLAN_EXEC] = do_exec,
+    [PLAN_UNMOUNT] = do_unmount,
+    [PLAN_QUIT] = do_quit,
 };
 
 /* References to pointers, in a list of their own: the plan's array has only offsets. */

@@ -73,6 +73,8 @@ enum plan_kind {
 	PLAN_SECCOMP,		/* seccomp */
 	PLAN_CAPABILITIES,	/* capabilities: the other four sets, for good */
 	PLAN_EXEC,		/* execve(2) */
+	PLAN_UNMOUNT,		/* string: path of the folder below the root; string2: what is mounted there */
+	PLAN_QUIT,		/* all is done: exit */
 	_PLAN_KIND_N
 };
 

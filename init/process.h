@@ -45,6 +45,7 @@ void do_capabilities(const struct plan_op *op);
 void do_find_program(const struct plan_op *op);
 void do_start(const struct plan_op *op);
 void do_exec(const struct plan_op *op);
+void do_quit(const struct plan_op *op);
 
 /* init/hook.c */
 void do_hook(const struct plan_op *op);

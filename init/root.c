@@ -14,7 +14,8 @@
 
 /* linux/mount.h and sys/mount.h can't be included together; these are the old calls' constants. */
 enum {
-	UMOUNT_DETACH = 2,		/* MNT_DETACH */
+	UMOUNT_DETACH = 2, /* MNT_DETACH */
+	UMOUNT_NOFOLLOW = 8,
 	PROPAGATION_RECURSIVE = 0x4000, /* MS_REC */
 	PROPAGATION_UNBINDABLE = 1 << 17,
 	PROPAGATION_PRIVATE = 1 << 18,
@@ -581,6 +582,26 @@ void do_attach(const struct plan_op *op)
 	attach(init.held, target, text(op->string));
 	shut(target);
 	init.held = shut(init.held);
+}
+
+/*
+ * The folder by the resolver, then one name in it, not followed: whatever the payload swaps meanwhile, what goes is a mount of its
+ * own namespace.
+ */
+void do_unmount(const struct plan_op *op)
+{
+	int fd =
+	    (int)check(open_in_root(text(op->string), O_PATH | O_DIRECTORY), "open '%s' in the root", text(op->string));
+	long r;
+
+	check(sys(fchdir, fd), "enter '%s' in the root", text(op->string));
+	r = sys(umount2, text(op->string2), UMOUNT_DETACH | UMOUNT_NOFOLLOW);
+	if (r == -EINVAL || r == -ENOENT)
+		fail_kind(ERROR_NOT_FOUND, 0, "nothing is mounted on '%s%s%s'", text(op->string),
+			  equal(text(op->string), "/") ? "" : "/", text(op->string2));
+	check(r, "unmount '%s/%s'", text(op->string), text(op->string2));
+	check(sys(chdir, "/"), "enter '/'");
+	shut(fd);
 }
 
 /* ---- what covers a path ---- */

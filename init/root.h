@@ -32,6 +32,7 @@ void do_mkdir(const struct plan_op *op);
 void do_symlink(const struct plan_op *op);
 void do_device(const struct plan_op *op);
 void do_console(const struct plan_op *op);
+void do_unmount(const struct plan_op *op);
 void do_mask(const struct plan_op *op);
 void do_readonly_path(const struct plan_op *op);
 void do_proc(const struct plan_op *op);

@@ -156,6 +156,14 @@ struct container_update {
 	size_t n_devices;
 };
 
+/*
+ * One mount more, or the one on target less, in a container that runs.  mount is a bind with an absolute source on the host; both
+ * ends are found by the resolver that placed the container's own mounts.  Needs root.
+ */
+int container_mount(const struct runtime *runtime, const char *id, const struct spec_mount *mount,
+		    struct error *e) must_check;
+int container_unmount(const struct runtime *runtime, const char *id, const char *target, struct error *e) must_check;
+
 /* A patch: what it names is set, or nothing is; then it is recorded (container_state.updates). */
 int container_update(const struct runtime *runtime, const char *id, const struct container_update *update,
 		     struct error *e) must_check;

@@ -65,6 +65,8 @@ static const char *const sentences[_PLAN_KIND_N] = {
     [PLAN_NO_NEW_PRIVILEGES] = "set no_new_privs",
     [PLAN_FIND_PROGRAM] = "find the program in PATH",
     [PLAN_CAPABILITIES] = "set the capabilities",
+    [PLAN_UNMOUNT] = "unmount, in '%s', '%s'",
+    [PLAN_QUIT] = "end",
 };
 
 static const char *list_flags(uint64_t flags, bool is_namespace, struct arena *arena)

@@ -1186,3 +1186,53 @@ int plan_exec(const struct plan_exec_input *input, struct arena *arena, struct p
 	finish(&c, p, NULL, 0, input->preserve);
 	return 0;
 }
+
+/* What holm mounted at the start belongs to the container. */
+static int check_removable(const char *target, struct error *e)
+{
+	static const char *const own[] = {"/proc", "/sys", "/dev"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		const char *rest = str_after(target, own[i]);
+
+		if ((rest && (!*rest || *rest == '/')) || !target[1])
+			return error_refuse(e, ERROR_INVALID, "'%s' can't be unmounted: the container needs it",
+					    target);
+	}
+	return 0;
+}
+
+int plan_remodel(const struct plan_remodel_input *input, struct arena *arena, struct plan_result *ret, struct error *e)
+{
+	struct compiler c = begin(arena, ret, e);
+	const struct plan_input in = {.bundle = input->bundle, .privileged = true};
+	struct spec spec = {0};
+	const char *target;
+	int r;
+
+	c.in = &in;
+	c.spec = &spec;
+	spec.linux_.namespaces[SPEC_NS_USER] = (struct spec_namespace){input->user_path, input->user_path};
+	target = clean_path(&c, input->mount ? input->mount->destination : input->target);
+	r = input->mount ? check_target(&c, input->mount, target, "mount") : check_removable(target, e);
+	if (r)
+		return r;
+	op(&c, PLAN_JOIN, NULL)->namespace = (uint32_t)(input->namespaces & (CLONE_NEWNS | CLONE_NEWUSER));
+	if (input->namespaces & CLONE_NEWUSER)
+		op(&c, PLAN_BECOME_ROOT, NULL);
+	op(&c, PLAN_ENTER_ROOT, NULL);
+	if (input->mount) {
+		add_bind(&c, "mount", mount_of(&c, input->mount, target), host_path(&c, input->mount->source),
+			 input->mount->recursive, input->mount);
+	} else {
+		const char *name = strrchr(target, '/') + 1;
+
+		op_string(&c, PLAN_UNMOUNT, NULL,
+			  name == target + 1 ? "/" : arena_format(arena, "%.*s", (int)(name - target - 1), target),
+			  name);
+	}
+	op_number(&c, PLAN_START, NULL, 0, 0);
+	op(&c, PLAN_QUIT, NULL);
+	finish(&c, NULL, NULL, 0, 0);
+	return 0;
+}

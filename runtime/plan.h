@@ -101,6 +101,18 @@ struct plan_exec_input {
 int plan_exec(const struct plan_exec_input *input, struct arena *arena, struct plan_result *ret,
 	      struct error *e) must_check;
 
+/* A mount more, or one less, in a container that runs. */
+struct plan_remodel_input {
+	const struct spec_mount *mount; /* NULL: one less */
+	const char *target;		/* of the one that goes */
+	const char *bundle;		/* what a relative source is relative to */
+	uint64_t namespaces;		/* as in struct plan_exec_input */
+	const char *user_path; /* the container's user namespace, for mounts idmapped by it; NULL: it has none */
+};
+
+int plan_remodel(const struct plan_remodel_input *input, struct arena *arena, struct plan_result *ret,
+		 struct error *e) must_check;
+
 /* One operation in words, for `holm explain`; in the arena. */
 const char *plan_describe(const struct block *block, const struct plan_op *op, struct arena *arena);
 
