@@ -68,7 +68,7 @@ INIT_CFLAGS := -std=gnu17 -Os -ffreestanding -fno-builtin -fno-stack-protector -
 	$(if $(filter x86_64,$(arch)),-fcf-protection=none) $(WARNINGS)
 INIT_LDFLAGS := -nostdlib -static -s -Wl,--gc-sections,--build-id=none,-z,noseparate-code,-z,noexecstack
 
-.PHONY: all programs test-programs check unit integration check-vm check-engines check-headers lint format fuzz bench bench-limits try install \
+.PHONY: all programs test-programs check unit integration check-vm check-engines check-headers lint format fuzz bench bench-limits bench-net try install \
 	uninstall clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -200,6 +200,11 @@ bench-limits: ## measure whether limits hold, and who suffers from whom (SECONDS
 	$(Q)tests/packages build bench
 	$(Q)$(MAKE) --no-print-directory test-programs
 	$(Q)BUILD=$(BUILD) tests/bench/limits $(BENCH)
+
+bench-net: ## measure networks: starts, scale, traffic, beside Podman's and Docker's (ROUNDS=, MANY=, PAIRS=)
+	$(Q)tests/packages build bench
+	$(Q)$(MAKE) --no-print-directory test-programs
+	$(Q)BUILD=$(BUILD) tests/bench/net $(BENCH)
 
 try: ## the first two minutes with holm
 	$(Q)tests/packages build try
