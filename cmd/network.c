@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "cmd/commands.h"
 #include "cmd/output.h"
 #include "cmd/verbs.h"
 #include "netns/address.h"
@@ -493,67 +494,11 @@ static const struct verb commands[] = {
      .run = run_repair},
 };
 
-enum { PREFIX = sizeof("network ") - 1 };
-
-static const struct verb *find_command(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (str_equal(commands[i].name + PREFIX, name))
-			return &commands[i];
-	return NULL;
-}
-
-static int refuse_command(const char *name, struct error *e)
-{
-	const char *names[ARRAY_SIZE(commands)], *close;
-
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		names[i] = commands[i].name + PREFIX;
-	close = str_closest(name, names, ARRAY_SIZE(names));
-	if (!close)
-		return error_refuse(e, ERROR_USAGE, "network has no command '%s'", name);
-	return error_refuse(e, ERROR_USAGE, "network has no command '%s'; did you mean '%s'?", name, close);
-}
-
-static int print_commands(const struct verb *verb, struct error *e)
-{
-	auto_str out = STR_INIT;
-
-	str_addf(&out, "holm network - %s\n\nUsage: holm [GLOBAL OPTIONS] network COMMAND [OPTIONS] [OPERANDS]\n\n",
-		 verb->summary);
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		str_addf(&out, "  %-12s %s\n", commands[i].name + PREFIX, commands[i].summary);
-	str_add(&out, "\n'holm network COMMAND --help' and holm-network(8) tell more.\n");
-	return output_write(str_peek(&out), e);
-}
-
-static bool is_help(const char *word)
-{
-	return str_equal(word, "-h") || str_equal(word, "-help") || str_equal(word, "--help") ||
-	       str_equal(word, "help");
-}
-
 static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
-	const struct verb *command = n ? find_command(operands[0]) : NULL;
-	struct option_result parsed;
-	int r;
+	static const struct commands table = {commands, ARRAY_SIZE(commands), "holm-network(8)"};
 
-	if (!n || is_help(operands[0]))
-		return print_commands(call->verb, e);
-	if (!command)
-		return refuse_command(operands[0], e);
-	r = option_parse(&command->options, command->order, operands + 1, n - 1, options, call->arena, &parsed, e);
-	if (r)
-		return r;
-	if (parsed.help) {
-		auto_str help = STR_INIT;
-
-		verb_print_help(command, &help);
-		return output_write(str_peek(&help), e);
-	}
-	r = verb_check_operands(command, parsed.n_operands, e);
-	return r ?: command->run(call, options, parsed.operands, parsed.n_operands, e);
+	return commands_run(&table, call, options, operands, n, e);
 }
 
 const struct verb verb_network = {
