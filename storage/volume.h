@@ -65,10 +65,18 @@ int volume_measure(const struct store *store, const char *name, uint64_t *ret_by
 		   struct error *e) must_check;
 
 /*
- * SOURCE:TARGET[:OPTION,...] as a mount, ready for struct spec and for spec_encode(); all of it lives in arena.  make: a volume that
- * is not there is made.  A path of the host must exist.  A relative one is relative to the current folder.
+ * SOURCE:TARGET[:OPTION,...] as a mount, ready for struct spec and for spec_encode(); all of it lives in arena.  A path of the host
+ * must exist; a relative one is relative to the current folder.
  */
-int volume_mount(const struct store *store, const char *text, bool make, struct arena *arena, struct spec_mount *ret,
-		 struct error *e) must_check;
+enum {
+	VOLUME_MAKE = 1,   /* a volume that is not there is made */
+	VOLUME_MAPPED = 2, /* the container has a user namespace: ids on a volume are the container's (option idmap) */
+};
+
+int volume_mount(const struct store *store, const char *text, unsigned flags, struct arena *arena,
+		 struct spec_mount *ret, struct error *e) must_check;
+
+/* The volume that the path is the content of; NULL: none.  Borrowed from arena. */
+const char *volume_of_path(const struct store *store, const char *path, struct arena *arena);
 
 #endif
