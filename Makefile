@@ -68,7 +68,7 @@ INIT_CFLAGS := -std=gnu17 -Os -ffreestanding -fno-builtin -fno-stack-protector -
 	$(if $(filter x86_64,$(arch)),-fcf-protection=none) $(WARNINGS)
 INIT_LDFLAGS := -nostdlib -static -s -Wl,--gc-sections,--build-id=none,-z,noseparate-code,-z,noexecstack
 
-.PHONY: all programs test-programs check unit integration check-vm check-engines check-headers lint format fuzz bench bench-limits bench-net try install \
+.PHONY: all programs test-programs check unit integration check-vm check-arm64 check-engines check-headers lint format fuzz bench bench-limits bench-net try install \
 	uninstall clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -164,6 +164,9 @@ unit: all $(unit) ## unit tests alone (no root)
 
 integration: test-programs ## integration tests alone (root)
 	$(Q)BUILD=$(BUILD) tests/run integration
+
+check-arm64: ## cross-build for arm64, and a container's life in an emulated arm64 machine
+	$(Q)tests/vm/arm64
 
 check-vm: ## integration tests in a virtual machine: pure cgroup v2, bare, with systemd, as a user
 	$(Q)tests/packages build check vm

@@ -266,11 +266,14 @@ void do_root(const struct plan_op *op)
 void do_pivot(const struct plan_op *op)
 {
 	int old = -1;
+	long r;
 
 	if (op->number) /* the old root shares with the host: unmounting it must not reach there */
 		old = (int)check(sys(openat, AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0), "open '/'");
 	check(sys(fchdir, init.root), "enter the root");
-	check(sys(pivot_root, ".", "."), "pivot_root");
+	r = sys(pivot_root, ".", ".");
+	if (r < 0)
+		fail(-r, "pivot_root%s", r == -EINVAL ? " (a host that runs from its initramfs needs --no-pivot)" : "");
 	if (old >= 0) {
 		set_propagation(old, PROPAGATION_SLAVE | PROPAGATION_RECURSIVE, "the old root");
 		shut(old);
