@@ -2,7 +2,6 @@
 #include "cmd/verbs.h"
 
 #include <signal.h>
-#include <strings.h>
 
 #include "spec/names.h"
 
@@ -15,36 +14,12 @@ static const struct option rows[] = {
 	   "signal every process of the container; a stopped container is no error"),
 };
 
-/* "RTMIN+3", "RTMAX-2": image labels use them as stop signals. */
-static int find_realtime(const char *name)
-{
-	bool up = !strncasecmp(name, "RTMIN", 5);
-	const char *rest = name + 5;
-	uint64_t offset = 0;
-
-	if (!up && strncasecmp(name, "RTMAX", 5))
-		return -1;
-	if (*rest && (*rest != (up ? '+' : '-') || parse_u64(rest + 1, 0, SIGRTMAX - SIGRTMIN, &offset)))
-		return -1;
-	return up ? SIGRTMIN + (int)offset : SIGRTMAX - (int)offset;
-}
-
-/* A number, or a name in any case with or without SIG.  -1: neither. */
-static int find_signal(const char *text)
-{
-	int number;
-
-	if (!signal_parse(text, &number))
-		return number;
-	return find_realtime(strncasecmp(text, "SIG", 3) ? text : text + 3);
-}
-
 static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
 	const struct kill_options *o = options;
-	int number = n > 1 ? find_signal(operands[1]) : SIGTERM;
+	int number = SIGTERM;
 
-	if (number < 0)
+	if (n > 1 && signal_parse(operands[1], &number))
 		return error_refuse(e, ERROR_USAGE,
 				    "unknown signal '%s': it takes a name such as TERM or SIGTERM, or 0 to %d",
 				    operands[1], SIGRTMAX);

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <stdbool.h>
 #include <strings.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -152,6 +153,22 @@ const char *names_closest(const struct names *names, const char *word)
 	return str_closest(word, list, n);
 }
 
+/* "RTMIN+3", "RTMAX-2" as glibc counts them: its own threads take the first two of the kernel's. */
+static int parse_realtime(const char *bare, int *ret)
+{
+	enum { REALTIME_MIN = 34, REALTIME_MAX = 64 };
+	bool up = !strncasecmp(bare, "RTMIN", 5);
+	const char *rest = bare + 5;
+	uint64_t offset = 0;
+
+	if (!up && strncasecmp(bare, "RTMAX", 5))
+		return -EINVAL;
+	if (*rest && (*rest != (up ? '+' : '-') || parse_u64(rest + 1, 0, REALTIME_MAX - REALTIME_MIN, &offset)))
+		return -EINVAL;
+	*ret = up ? REALTIME_MIN + (int)offset : REALTIME_MAX - (int)offset;
+	return 0;
+}
+
 int signal_parse(const char *s, int *ret)
 {
 	const char *bare = !strncasecmp(s, "SIG", 3) ? s + 3 : s;
@@ -166,5 +183,5 @@ int signal_parse(const char *s, int *ret)
 			*ret = names_signals.list[i].value;
 			return 0;
 		}
-	return -EINVAL;
+	return parse_realtime(bare, ret);
 }

@@ -52,7 +52,7 @@ const char *names_peek(const struct names *names, uint64_t value);
 /* The name that word probably means, NULL when none is close. */
 const char *names_closest(const struct names *names, const char *word);
 
-/* "15", "TERM", "sigterm": the signal's number.  Numbers pass through from 0 to 64; -EINVAL for all else. */
+/* "15", "TERM", "sigterm", "RTMIN+3": the signal's number.  Numbers pass through from 0 to 64; -EINVAL for all else. */
 int signal_parse(const char *s, int *ret) must_check;
 
 #endif
