@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cmd/explain.h"
+
 #include "cmd/create.h"
 #include "cmd/output.h"
 #include "cmd/verbs.h"
@@ -36,19 +38,29 @@ static char *print_json(const struct container_operation *operations, size_t n)
 }
 
 /* side, cause, operation: the operation is last because its length has no bound. */
-static char *print_table(const struct container_operation *operations, size_t n)
+static void print_table(const struct container_operation *operations, size_t n, struct str *out)
 {
-	struct str out = STR_INIT;
 	size_t width = strlen("CAUSE");
 
 	for (size_t i = 0; i < n; i++)
 		if (operations[i].cause && strlen(operations[i].cause) > width)
 			width = strlen(operations[i].cause);
-	str_addf(&out, "SIDE  %-*s  OPERATION\n", (int)width, "CAUSE");
+	str_addf(out, "SIDE  %-*s  OPERATION\n", (int)width, "CAUSE");
 	for (size_t i = 0; i < n; i++)
-		str_addf(&out, "%-4s  %-*s  %s\n", operations[i].side, (int)width,
+		str_addf(out, "%-4s  %-*s  %s\n", operations[i].side, (int)width,
 			 operations[i].cause ? operations[i].cause : "-", operations[i].what);
-	return str_steal(&out);
+}
+
+int explain_print(const struct runtime *runtime, const struct container_create *request, struct arena *arena,
+		  struct str *out, struct error *e)
+{
+	struct container_operation *operations;
+	size_t n;
+	int r = container_explain(runtime, request, arena, &operations, &n, e);
+
+	if (!r)
+		print_table(operations, n, out);
+	return r;
 }
 
 static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
@@ -56,14 +68,19 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	struct explain_options *o = options;
 	struct container_operation *operations;
 	auto_free char *text = NULL;
+	auto_str table = STR_INIT;
 	size_t n_operations;
 	int r;
 
 	o->create.id = n ? operands[0] : "ID";
+	if (!o->json) {
+		r = explain_print(&call->runtime, &o->create, call->arena, &table, e);
+		return r ? r : output_write(str_peek(&table), e);
+	}
 	r = container_explain(&call->runtime, &o->create, call->arena, &operations, &n_operations, e);
 	if (r)
 		return r;
-	text = o->json ? print_json(operations, n_operations) : print_table(operations, n_operations);
+	text = print_json(operations, n_operations);
 	return output_write(text, e);
 }
 
