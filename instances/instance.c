@@ -146,6 +146,7 @@ static int load_record(struct instance *i, struct error *e)
 	i->record = (struct instance_record){
 	    .created = json_find_int(json, "created", 0),
 	    .up = json_find_bool(json, "up", false),
+	    .held = json_find_bool(json, "held", false),
 	    .remove = json_find_bool(json, "remove", false),
 	    .generation = json_find_uint(json, "generation", 0),
 	    .delay = json_find_int(json, "delay", 0),
@@ -169,6 +170,8 @@ int instance_save(struct instance *i, struct error *e)
 	json_open_object(&w, NULL);
 	json_put_int(&w, "created", i->record.created);
 	json_put_bool(&w, "up", i->record.up);
+	if (i->record.held)
+		json_put_bool(&w, "held", true);
 	if (i->record.remove)
 		json_put_bool(&w, "remove", true);
 	json_put_uint(&w, "generation", i->record.generation);
@@ -191,9 +194,18 @@ int instance_save(struct instance *i, struct error *e)
 
 int instance_set_up(struct instance *i, bool up, struct error *e)
 {
-	if (i->record.up == up)
+	if (i->record.up == up && !i->record.held)
 		return 0;
 	i->record.up = up;
+	i->record.held = false;
+	return instance_save(i, e);
+}
+
+int instance_hold(struct instance *i, struct error *e)
+{
+	if (!i->record.up || i->record.held)
+		return 0;
+	i->record.held = true;
 	return instance_save(i, e);
 }
 

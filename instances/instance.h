@@ -36,6 +36,7 @@
 struct instance_record {
 	int64_t created;     /* ns since 1970 */
 	bool up;	     /* the desired state: `start` sets it, `stop` takes it away, a boot starts what has it */
+	bool held;	     /* up, but down for now: `stop --all`, as at a shutdown; `start` takes it away */
 	bool remove;	     /* --rm: goes when it ends */
 	uint64_t generation; /* counts the changes of config.json */
 	int64_t delay;	     /* ns to wait before the next one, when many are started in order */
@@ -80,6 +81,15 @@ int instance_save(struct instance *instance, struct error *e) must_check;
 
 /* Sets the desired state, if it is another; the lock is held. */
 int instance_set_up(struct instance *instance, bool up, struct error *e) must_check;
+
+/* Keeps one that is up down until it is started again; the lock is held. */
+int instance_hold(struct instance *instance, struct error *e) must_check;
+
+/* Is it to run now? */
+static inline bool instance_is_wanted(const struct instance *instance)
+{
+	return instance->record.up && !instance->record.held;
+}
 
 /* config.json as structs (the caller releases them), and a new text for it, which is validated before anything is written and
    counts the generation up.  The lock is held for writing. */

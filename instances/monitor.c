@@ -561,7 +561,7 @@ static void finish(struct run *run, bool ours, struct instance_end *ret)
 	    .started = (int64_t)s->started,
 	    .ended = clock_ns(CLOCK_REALTIME),
 	    .restarts = s->restarts,
-	    .asked = !run->instance->record.up,
+	    .asked = !instance_is_wanted(run->instance),
 	};
 	delete_container(run);
 	take_rest(run, ours);
@@ -604,7 +604,7 @@ static void decide(struct run *run, int status, int64_t ran, struct restart_deci
 	    .policy = holm ? holm->restart.policy : NULL,
 	    .max = holm ? holm->restart.max : 0,
 	    .delay = holm ? holm->restart.delay : 0,
-	    .wanted = run->instance->record.up,
+	    .wanted = instance_is_wanted(run->instance),
 	    .unhealthy = run->shared->health == MONITOR_HEALTH_BAD,
 	    .status = status,
 	    .ran = ran,
@@ -1052,7 +1052,7 @@ int monitor_supervise(const struct runtime *runtime, struct instance *instance, 
 	prepare_log(&run);
 	if (resume) {
 		forget_descriptors(&run, true);
-		if (!instance->record.up || !run.has_spec)
+		if (!instance_is_wanted(instance) || !run.has_spec)
 			return leave(&run, instance);
 		r = start_again(&run, instance, e);
 		return r ?: leave(&run, instance);
