@@ -171,7 +171,8 @@ static int run_verb(struct sink *sink, const struct global_options *global, cons
 {
 	_Alignas(16) char options[VERB_OPTIONS_SIZE] = {0};
 	auto_arena arena = ARENA_INIT;
-	struct invocation call = {.verb = verb, .root_given = global->root, .arena = &arena};
+	struct invocation call = {
+	    .verb = verb, .root_given = global->root, .data_given = global->data, .arena = &arena};
 	struct option_result parsed = {.operands = argv, .n_operands = n};
 	struct error e = ERROR_INIT;
 	int status;

@@ -24,12 +24,21 @@ struct verb;
 struct invocation {
 	const struct verb *verb;
 	struct runtime runtime;
-	bool root_given; /* --root was */
+	bool root_given, data_given; /* --root and --data were */
 	struct arena *arena;
 	int status; /* the exit status on success; the handler may set it (default 0) */
 };
 
 enum { VERB_ANY_OPERANDS = -1, VERB_OPTIONS_SIZE = 1024, VERB_UNKNOWN = 3 /* exit status */ };
+
+/*
+ * Does this call speak of instances beside containers?  Who names a state folder and no data folder is an engine with containers of
+ * its own: what instances there are is none of its business.
+ */
+static inline bool invocation_has_instances(const struct invocation *call)
+{
+	return call->data_given || !call->root_given;
+}
 
 /* The options of a verb: rows, the struct they are offsets into, which has to fit into VERB_OPTIONS_SIZE. */
 #define VERB_OPTIONS(type, rows) .options = {(rows), ARRAY_SIZE(rows) / (sizeof(type) <= VERB_OPTIONS_SIZE)}

@@ -1,13 +1,61 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cmd/verbs.h"
 
+/* clang-format off: one a line, so that two who add some do not meet. */
+/* clang-format off: one a line, so that two who add some do not meet. */
+/* clang-format off: one a line, so that two who add some do not meet. */
 const struct verb *const verbs[] = {
-    &verb_create,     &verb_start,    &verb_run,     &verb_exec,       &verb_state,   &verb_list,
-    &verb_ps,	      &verb_kill,     &verb_delete,  &verb_pause,      &verb_resume,  &verb_update,
-    &verb_events,     &verb_stats,    &verb_top,     &verb_whois,      &verb_spec,    &verb_lint,
-    &verb_explain,    &verb_features, &verb_check,   &verb_network,    &verb_publish, &verb_unpublish,
-    &verb_completion, &verb_help,     &verb_version, &verb_checkpoint, &verb_restore, &verb_supervise,
+    /* instances */
+    &verb_launch,
+    &verb_list,
+    &verb_start,
+    &verb_stop,
+    &verb_restart,
+    &verb_remove,
+    &verb_rename,
+    &verb_exec,
+    &verb_shell,
+    &verb_wait,
+    &verb_inspect,
+    &verb_edit,
+    &verb_update,
+    &verb_apply,
+    &verb_up,
+    &verb_down,
+    &verb_gc,
+    /* networks */
+    &verb_network,
+    &verb_publish,
+    &verb_unpublish,
+    /* what they use */
+    &verb_ps,
+    &verb_stats,
+    &verb_top,
+    &verb_events,
+    &verb_whois,
+    /* containers by the OCI's words */
+    &verb_create,
+    &verb_run,
+    &verb_state,
+    &verb_kill,
+    &verb_delete,
+    &verb_pause,
+    &verb_resume,
+    &verb_checkpoint,
+    &verb_restore,
+    /* this program and this host */
+    &verb_spec,
+    &verb_lint,
+    &verb_explain,
+    &verb_features,
+    &verb_check,
+    &verb_completion,
+    &verb_help,
+    &verb_version,
+    /* private */
+    &verb_supervise,
 };
+/* clang-format on */
 const size_t n_verbs = ARRAY_SIZE(verbs);
 
 static const char *const log_formats[] = {[GLOBAL_LOG_TEXT] = "text", [GLOBAL_LOG_JSON] = "json"};

@@ -8,10 +8,52 @@
 
 #include "cmd/verb.h"
 
-extern const struct verb verb_check, verb_checkpoint, verb_completion, verb_create, verb_delete, verb_events, verb_exec,
-    verb_explain, verb_features, verb_help, verb_kill, verb_lint, verb_list, verb_network, verb_pause, verb_ps,
-    verb_publish, verb_restore, verb_resume, verb_run, verb_spec, verb_start, verb_state, verb_stats, verb_supervise,
-    verb_top, verb_unpublish, verb_update, verb_version, verb_whois;
+/* clang-format off: one a line, so that two who add some do not meet. */
+extern const struct verb
+    verb_apply,
+    verb_check,
+    verb_checkpoint,
+    verb_completion,
+    verb_create,
+    verb_delete,
+    verb_down,
+    verb_edit,
+    verb_events,
+    verb_exec,
+    verb_explain,
+    verb_features,
+    verb_gc,
+    verb_help,
+    verb_inspect,
+    verb_kill,
+    verb_launch,
+    verb_lint,
+    verb_list,
+    verb_network,
+    verb_pause,
+    verb_ps,
+    verb_publish,
+    verb_remove,
+    verb_rename,
+    verb_restart,
+    verb_restore,
+    verb_resume,
+    verb_run,
+    verb_shell,
+    verb_spec,
+    verb_start,
+    verb_state,
+    verb_stats,
+    verb_stop,
+    verb_supervise,
+    verb_top,
+    verb_unpublish,
+    verb_up,
+    verb_update,
+    verb_version,
+    verb_wait,
+    verb_whois;
+/* clang-format on */
 
 /* Every verb, in the order of help. */
 extern const struct verb *const verbs[];

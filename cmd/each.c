@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cmd/each.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "instances/select.h"
+
+enum { PARALLEL_DEFAULT = 8, PARALLEL_MAX = 256 };
+
+typedef int work_fn(struct invocation *call, struct instance *instance, const void *data, struct error *e);
+
+struct job {
+	enum { JOB_WAITS, JOB_RUNS, JOB_DONE, JOB_FAILED } state;
+	pid_t pid;
+	int result;	  /* a pipe: struct error, or nothing */
+	int64_t ready_at; /* monotonic ns: not before, because of delays */
+};
+
+struct schedule {
+	struct invocation *call;
+	const struct selection *selection;
+	struct select_order *order; /* who waits for whom, turned around for EACH_BACKWARD */
+	struct job *jobs;
+	bool strict; /* who waits for one that failed fails, too */
+	work_fn *work;
+	const void *data;
+	size_t n_running, n_failed;
+	struct error last;
+};
+
+static int64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static int work_on(struct invocation *call, const char *name, work_fn *work, const void *data, struct error *e)
+{
+	auto_instance i = INSTANCE_INIT;
+	int r = instance_open(&call->runtime, name, &i, e);
+
+	return r ? r : work(call, &i, data, e);
+}
+
+/* Several failures are lines of their own; main prints the sum. */
+static void fail(struct schedule *s, size_t index, const struct error *e)
+{
+	char text[ERROR_TEXT_SIZE + 128];
+
+	s->jobs[index].state = JOB_FAILED;
+	s->n_failed++;
+	s->last = *e;
+	if (s->selection->n > 1)
+		fprintf(stderr, "%s: %s\n", s->selection->names[index], error_format(e, text, sizeof(text)));
+}
+
+static void run_child(struct schedule *s, size_t index, int result)
+{
+	struct error e = ERROR_INIT;
+
+	if (work_on(s->call, s->selection->names[index], s->work, s->data, &e) &&
+	    write(result, &e, sizeof(e)) != sizeof(e))
+		_exit(2);
+	fflush(stdout);
+	_exit(e.kind != ERROR_NONE);
+}
+
+static void begin(struct schedule *s, size_t index)
+{
+	struct job *job = &s->jobs[index];
+	struct error e = ERROR_INIT;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC)) {
+		(void)!error_system(&e, errno, "make a pipe");
+		fail(s, index, &e);
+		return;
+	}
+	fflush(stdout);
+	job->pid = fork();
+	if (!job->pid)
+		run_child(s, index, ends[1]);
+	fd_close(ends[1]);
+	if (job->pid < 0) {
+		(void)!error_system(&e, errno, "fork");
+		fd_close(ends[0]);
+		fail(s, index, &e);
+		return;
+	}
+	job->result = ends[0];
+	job->state = JOB_RUNS;
+	s->n_running++;
+}
+
+static void finish(struct schedule *s, size_t index, int status)
+{
+	struct job *job = &s->jobs[index];
+	struct error e = ERROR_INIT;
+
+	s->n_running--;
+	if (WIFEXITED(status) && !WEXITSTATUS(status)) {
+		job->state = JOB_DONE;
+	} else {
+		if (read(job->result, &e, sizeof(e)) != sizeof(e))
+			(void)!error_bug(&e, "the process that worked on it ended with wait status %d", status);
+		fail(s, index, &e);
+	}
+	job->result = fd_close(job->result);
+	for (size_t i = 0; i < s->selection->n; i++)
+		for (size_t k = 0; k < s->order[i].n_after; k++)
+			if (s->order[i].after[k] == index && s->order[index].delay)
+				s->jobs[i].ready_at = now() + s->order[index].delay;
+}
+
+/* Can it begin?  It may find out that it never will. */
+static bool is_ready(struct schedule *s, size_t index)
+{
+	for (size_t k = 0; k < s->order[index].n_after; k++) {
+		size_t other = s->order[index].after[k];
+		struct error e = ERROR_INIT;
+
+		if (s->jobs[other].state == JOB_FAILED && s->strict) {
+			(void)!error_refuse(&e, ERROR_STATE, "left out, because it comes after '%s', which failed",
+					    s->selection->names[other]);
+			fail(s, index, &e);
+			return false;
+		}
+		if (s->jobs[other].state < JOB_DONE)
+			return false;
+	}
+	return s->jobs[index].ready_at <= now();
+}
+
+/* -1: none of ours can be waited for now. */
+static int reap(struct schedule *s)
+{
+	int status;
+	pid_t pid = waitpid(-1, &status, 0);
+
+	if (pid < 0)
+		return errno == EINTR ? 0 : -1;
+	for (size_t i = 0; i < s->selection->n; i++)
+		if (s->jobs[i].state == JOB_RUNS && s->jobs[i].pid == pid)
+			finish(s, i, status);
+	return 0;
+}
+
+static void run_all(struct schedule *s, unsigned parallel)
+{
+	for (;;) {
+		size_t waiting = 0;
+
+		for (size_t i = 0; i < s->selection->n; i++) {
+			if (s->jobs[i].state != JOB_WAITS)
+				continue;
+			if (s->n_running < parallel && is_ready(s, i))
+				begin(s, i);
+			waiting += s->jobs[i].state == JOB_WAITS;
+		}
+		if (s->n_running) {
+			if (reap(s))
+				return;
+		} else if (!waiting) {
+			return;
+		} else { /* only a delay is in the way */
+			nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+		}
+	}
+}
+
+/* Who was waited for waits. */
+static struct select_order *turn_around(const struct select_order *order, size_t n, struct arena *arena)
+{
+	struct select_order *turned = arena_array(arena, struct select_order, n + 1);
+	size_t *counts = arena_array(arena, size_t, n + 1);
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < order[i].n_after; k++)
+			counts[order[i].after[k]]++;
+	for (size_t i = 0; i < n; i++)
+		turned[i].after = arena_array(arena, size_t, counts[i]);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < order[i].n_after; k++) {
+			struct select_order *other = &turned[order[i].after[k]];
+
+			other->after[other->n_after++] = i;
+		}
+	return turned;
+}
+
+static int sum_up(const struct schedule *s, struct error *e)
+{
+	if (!s->n_failed)
+		return 0;
+	if (s->selection->n == 1) {
+		*e = s->last;
+		return error_return(e);
+	}
+	return error_refuse(e, s->last.kind, "%zu of %zu instances failed", s->n_failed, s->selection->n);
+}
+
+int each_instance(struct invocation *call, const struct each_options *options, char **patterns, size_t n_patterns,
+		  enum each_order order, work_fn *work, const void *data, struct error *e)
+{
+	const struct select_request request = {
+	    .patterns = (const char *const *)patterns,
+	    .n_patterns = n_patterns,
+	    .labels = options->labels,
+	    .n_labels = options->n_labels,
+	    .all = options->all,
+	};
+	unsigned parallel = options->parallel ? options->parallel : PARALLEL_DEFAULT;
+	struct selection selection;
+	struct schedule s = {.call = call,
+			     .selection = &selection,
+			     .work = work,
+			     .data = data,
+			     .strict = order == EACH_FORWARD,
+			     .last = ERROR_INIT};
+	int r = select_instances(&call->runtime, &request, call->arena, &selection, e);
+
+	if (r)
+		return r;
+	if (selection.n == 1)
+		return work_on(call, selection.names[0], work, data, e);
+	s.jobs = arena_array(call->arena, struct job, selection.n + 1);
+	if (order == EACH_FORWARD || order == EACH_BACKWARD)
+		r = select_sort(&call->runtime, &selection, call->arena, &s.order, e);
+	else
+		s.order = arena_array(call->arena, struct select_order, selection.n + 1);
+	if (r)
+		return r;
+	if (order == EACH_BACKWARD)
+		s.order = turn_around(s.order, selection.n, call->arena);
+	if (order == EACH_ALONE) {
+		for (size_t i = 0; i < selection.n; i++) {
+			struct error one = ERROR_INIT;
+
+			if (work_on(call, selection.names[i], work, data, &one))
+				fail(&s, i, &one);
+		}
+		return sum_up(&s, e);
+	}
+	run_all(&s, parallel < PARALLEL_MAX ? parallel : PARALLEL_MAX);
+	return sum_up(&s, e);
+}

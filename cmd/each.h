@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Verbs that take many instances: by name, pattern and label; several at a time, in their order.
+ */
+#ifndef HOLM_CMD_EACH_H
+#define HOLM_CMD_EACH_H
+
+#include "cmd/verb.h"
+#include "instances/instance.h"
+
+/* Rows over a struct that has a struct each_options named each. */
+struct each_options {
+	bool all;
+	unsigned parallel; /* 0: the verb's own number */
+	const char **labels;
+	size_t n_labels;
+};
+
+#define EACH_LABEL(s)                                                                                                  \
+	{                                                                                                              \
+		.name = "label", .letter = 'l', .type = OPTION_LIST, .offset = offsetof(s, each.labels),               \
+		.count = offsetof(s, each.n_labels), .metavar = "NAME[=VALUE]",                                        \
+		.help = "those with this label (NAME!=VALUE: without); repeatable"                                     \
+	}
+#define EACH_OPTIONS(s)                                                                                                \
+	OPTION(s, each.all, "all", 'a', FLAG, NULL, "all instances"), EACH_LABEL(s),                                   \
+	    OPTION(s, each.parallel, "parallel", 0, COUNT, "N", "so many at a time (8)")
+
+enum each_order {
+	EACH_ALONE,	/* one by one, by name */
+	EACH_ANY_ORDER, /* many at once */
+	EACH_FORWARD,	/* those that others come after first; who fails takes those after it along */
+	EACH_BACKWARD,	/* last those that others come after */
+};
+
+/*
+ * Calls work for each instance selected; it is open, and not locked.  One instance is worked on in this process, more in children
+ * (not EACH_ALONE).  All are tried; a failure is printed with its name when there are several, and summed up in *e.
+ */
+int each_instance(struct invocation *call, const struct each_options *options, char **patterns, size_t n_patterns,
+		  enum each_order order,
+		  int (*work)(struct invocation *call, struct instance *instance, const void *data, struct error *e),
+		  const void *data, struct error *e) must_check;
+
+#endif
