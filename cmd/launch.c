@@ -49,7 +49,7 @@ static const struct option rows[] = {
     ROW(is_volatile, "volatile", 0, FLAG, NULL, "never flush its root to the disk: a crash of the host loses it"),
     ROW(shm_size, "shm-size", 0, SIZE, "SIZE", "size of /dev/shm (64M)"),
     ROWS(networks, "network", 0, "NAME[,KEY=VALUE...]",
-	 "join a network (default), or none, host, instance:NAME; keys: address, interface, mac, rate; repeatable"),
+	 "network (default), none, host, instance:NAME; keys: address, interface, mac, rate"),
     ROWS(publish, "publish", 'p', "[ADDRESS:]PORT:PORT[/udp]",
 	 "a port of the host leads to it, on 127.0.0.1 unless an address is given; repeatable"),
     ROW(address, "address", 0, STRING, "ADDRESS", "its address in the first network"),

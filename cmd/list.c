@@ -415,6 +415,15 @@ static int filter(struct listing *listing, struct error *e)
 	return 0;
 }
 
+/* Containers alone stay in the order in which they are found, as ever. */
+static bool is_mixed(const struct listing *listing)
+{
+	for (size_t i = 0; i < listing->n; i++)
+		if (listing->entries[i].is_instance)
+			return true;
+	return listing->options->sort != SORT_NAME;
+}
+
 static int compare(const void *a, const void *b, void *data)
 {
 	const struct entry *x = a, *y = b;
@@ -548,7 +557,7 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	r = filter(&listing, e);
 	if (r)
 		return r;
-	if (listing.n)
+	if (listing.n && is_mixed(&listing))
 		qsort_r(listing.entries, listing.n, sizeof(*listing.entries), compare, (void *)&o->sort);
 	text = print(&listing);
 	for (size_t i = 0; i < listing.n; i++) {

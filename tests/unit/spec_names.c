@@ -32,10 +32,14 @@ static void test_signals(void **state)
 		    {"WINCH", SIGWINCH},
 		    {"CLD", SIGCHLD},
 		    {"IOT", SIGABRT},
+		    {"RTMIN", 34},
+		    {"SIGRTMIN+3", 37},
+		    {"rtmax-2", 62},
 		    {"stkflt", SIGSTKFLT}};
-	static const char *const wrong[] = {
-	    "",	  "SIG", "SIGFOO", "65",       "-1",	  "1:",	   "0x1",	 "1\n",	       "+1",
-	    " 9", "9 ",	 "TERM ",  "SIGRTMIN", "RTMIN+1", "RTMAX", "4294967296", "4294967305", "SIGSIGTERM"};
+	static const char *const wrong[] = {"",		"SIG",	     "SIGFOO",	   "65",	 "-1",
+					    "1:",	"0x1",	     "1\n",	   "+1",	 " 9",
+					    "9 ",	"TERM ",     "SIGRTMIN-1", "RTMIN+",	 "RTMAX+1",
+					    "RTMIN+31", "RTMIN+0x1", "4294967296", "4294967305", "SIGSIGTERM"};
 	int signal;
 
 	(void)state;
