@@ -25,7 +25,7 @@
 
 struct call {
 	const struct net_request *request;
-	const void *array; /* of request->n elements, their size checked */
+	void *array; /* of request->n elements, their size checked */
 	const struct net_port *ports;
 	int netns_fd; /* -1: none came */
 	struct host host;
@@ -90,18 +90,29 @@ static int remove_network(struct call *call, struct error *e)
 	return network_remove(&call->host.store, &call->host.netlink, &call->host.nft, call->request->network, e);
 }
 
+/* Without a name: the first eth that the instance has not. */
+static void choose_name(struct call *call, struct net_interface *interfaces, uint32_t i)
+{
+	struct net_member member;
+
+	for (unsigned number = i; !*interfaces[i].name; number++) {
+		bool taken = false;
+
+		snprintf(interfaces[i].name, sizeof(interfaces[i].name), "eth%u", number);
+		for (uint32_t j = 0; j < call->request->n && !taken; j++)
+			taken = j != i && str_equal(interfaces[j].name, interfaces[i].name);
+		if (taken ||
+		    !store_load_member(&call->host.store, call->request->id, interfaces[i].name, &member, NULL))
+			*interfaces[i].name = 0;
+	}
+}
+
 /* The ports of one interface, out of those of the instance; unnamed ones go to the first whose network can publish. */
-static struct net_port *select_ports(struct call *call, const struct net_interface *interface, unsigned position,
-				     bool takes_unnamed, size_t *ret_n)
+static struct net_port *select_ports(struct call *call, const char *name, bool takes_unnamed, size_t *ret_n)
 {
 	struct net_port *ports = calloc(call->request->n_ports + 1, sizeof(*ports));
-	char name[NET_INTERFACE_SIZE];
 
 	*ret_n = 0;
-	if (*interface->name)
-		memcpy(name, interface->name, sizeof(name));
-	else
-		snprintf(name, sizeof(name), "eth%u", position);
 	for (uint32_t i = 0; ports && i < call->request->n_ports; i++)
 		if (str_equal(call->ports[i].interface, name) || (!*call->ports[i].interface && takes_unnamed))
 			ports[(*ret_n)++] = call->ports[i];
@@ -120,24 +131,34 @@ static void joinings_release(struct joinings *joinings)
 	free(joinings->all);
 }
 
+static int count_member(const struct net_member *member, void *data, struct error *e)
+{
+	(void)member;
+	(void)e;
+	++*(unsigned *)data;
+	return 0;
+}
+
 static int prepare_each(struct call *call, const struct member_instance *instance, struct joinings *joinings,
 			struct error *e)
 {
-	const struct net_interface *interfaces = call->array;
+	struct net_interface *interfaces = call->array;
 	bool unnamed_left = call->request->n_ports;
-	int r = 0;
+	unsigned before = 0;
+	int r = store_each_member(&call->host.store, call->request->id, count_member, &before, e);
 
 	for (uint32_t i = 0; !r && i < joinings->n; i++) {
 		struct member_joining *joining = &joinings->all[i];
 		bool takes;
 
+		choose_name(call, interfaces, i);
 		joining->wanted = &interfaces[i];
-		joining->position = i;
+		joining->is_first = !before && !i;
 		r = network_load(&call->host.store, &call->host.netlink, interfaces[i].network, &joining->network, e);
 		if (r)
 			break;
 		takes = unnamed_left && (network_is_routed(&joining->network) || i + 1 == joinings->n);
-		joining->ports = select_ports(call, &interfaces[i], i, takes, &joining->n_ports);
+		joining->ports = select_ports(call, interfaces[i].name, takes, &joining->n_ports);
 		unnamed_left = unnamed_left && !takes;
 		r = joining->ports ? member_prepare(&call->host, instance, joining, e)
 				   : error_system(e, ENOMEM, "join a network");
@@ -179,6 +200,8 @@ static int join(struct call *call, struct error *e)
 
 	if (!r)
 		r = prepare_each(call, &instance, &joinings, e);
+	if (!r && request->n > 1)
+		r = hosts_make_own(&call->host.store, request->id, e);
 	if (!r && request->netns_follows)
 		r = receive_namespace(call, e);
 	instance.netns_fd = call->netns_fd;

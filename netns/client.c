@@ -445,6 +445,12 @@ const char *net_hosts_path(const struct net_paths *paths, const char *network, c
 	return buffer;
 }
 
+const char *net_own_hosts_path(const struct net_paths *paths, const char *id, char buffer[NET_PATH_SIZE])
+{
+	snprintf(buffer, NET_PATH_SIZE, "%s/members/%s/hosts", state_path(paths), id);
+	return buffer;
+}
+
 const char *net_resolv_path(const struct net_paths *paths, char buffer[NET_PATH_SIZE])
 {
 	snprintf(buffer, NET_PATH_SIZE, "%s/resolv.conf", state_path(paths));

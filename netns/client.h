@@ -113,8 +113,12 @@ int net_interfaces_of(const struct spec_holm_network *networks, size_t n, struct
 int net_leave(const struct net_paths *paths, const char *id, const char *network, const char *interface, int netns_fd,
 	      struct error *e) must_check;
 
-/* Writes the path of the hosts file of network / of the filtered resolv.conf; returns buffer. */
+/*
+ * Writes the path of the hosts file of network / of an instance that joined several at once / of the filtered
+ * resolv.conf; returns buffer.
+ */
 const char *net_hosts_path(const struct net_paths *paths, const char *network, char buffer[NET_PATH_SIZE]);
+const char *net_own_hosts_path(const struct net_paths *paths, const char *id, char buffer[NET_PATH_SIZE]);
 const char *net_resolv_path(const struct net_paths *paths, char buffer[NET_PATH_SIZE]);
 
 /* ---- while running ---- */

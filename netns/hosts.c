@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "netns/hosts.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -66,6 +67,131 @@ static bool is_host_name(const char *name)
 	return n && !name[n] && n < 254;
 }
 
+/* ---- files of instances on several networks ---- */
+
+#define MIRRORS "mirrors"
+
+/* Calls each() with an open descriptor of every instance's own file that mirrors this network's. */
+static void each_mirror(int network_fd, void (*each)(int fd, const void *data), const void *data)
+{
+	int folder = openat(network_fd, MIRRORS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = folder < 0 ? NULL : fdopendir(folder);
+
+	if (!dir) {
+		fd_close(folder);
+		return;
+	}
+	for (const struct dirent *entry; (entry = readdir(dir));) {
+		auto_fd fd = *entry->d_name == '.'
+				 ? -1
+				 : openat(folder, entry->d_name, O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+
+		if (fd >= 0)
+			each(fd, data);
+	}
+	closedir(dir);
+}
+
+static void append_text(int fd, const void *data)
+{
+	const struct str *text = data;
+
+	if (flock(fd, LOCK_SH) == 0)
+		(void)!write(fd, text->data, text->size);
+}
+
+static void own_path(const char *id, char path[NET_ID_SIZE + 32])
+{
+	snprintf(path, NET_ID_SIZE + 32, "members/%s/" HOSTS_OWN, id);
+}
+
+int hosts_make_own(const struct store *store, const char *id, struct error *e)
+{
+	char path[NET_ID_SIZE + 32];
+	int r;
+
+	own_path(id, path);
+	r = store_write(store->state, path, 0644, head, sizeof(head) - 1);
+	return r ? error_system(e, -r, "write '%s/%s'", store->state_path, path) : 0;
+}
+
+/* Under the network's exclusive lock nobody adds or removes a line between the copy and the link. */
+int hosts_share(const struct store *store, int network_fd, const struct net_member *member, struct error *e)
+{
+	char path[NET_ID_SIZE + 32], link[NET_ID_SIZE + 16];
+	auto_fd network = -1;
+	auto_fd own = -1;
+	auto_free char *text = NULL;
+	struct str lines;
+	int r;
+
+	own_path(member->id, path);
+	own = openat(store->state, path, O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+	if (own < 0)
+		return errno == ENOENT ? 0 : error_system(e, errno, "open '%s/%s'", store->state_path, path);
+	network = open_hosts(network_fd);
+	if (network < 0 || flock(network, LOCK_EX) < 0)
+		return error_system(e, network < 0 ? -network : errno, "lock the hosts file of network '%s'",
+				    member->network);
+	snprintf(link, sizeof(link), MIRRORS "/%s", member->id);
+	if ((mkdirat(network_fd, MIRRORS, 0700) < 0 && errno != EEXIST) ||
+	    (linkat(store->state, path, network_fd, link, 0) < 0 && errno != EEXIST))
+		return error_system(e, errno, "link '%s/%s'", store->state_path, path);
+	r = fd_read_all(network, HOSTS_MAX, &text, NULL);
+	if (r)
+		return error_system(e, -r, "read the hosts file of network '%s'", member->network);
+	lines = (struct str){.data = text, .size = strlen(text)};
+	if (str_after(text, head)) {
+		lines.data += sizeof(head) - 1;
+		lines.size -= sizeof(head) - 1;
+	}
+	append_text(own, &lines);
+	return 0;
+}
+
+struct unsharing {
+	const struct store *store;
+	const struct net_member *leaving;
+	bool again; /* the second of two walks */
+};
+
+static int unshare_one(const struct net_member *member, void *data, struct error *e)
+{
+	const struct unsharing *unsharing = data;
+	char link[NET_ID_SIZE + 16];
+	auto_fd network = -1;
+	int r = store_open_network(unsharing->store, member->network, &network, e);
+
+	if (r)
+		return r;
+	snprintf(link, sizeof(link), MIRRORS "/%s", member->id);
+	if (!unsharing->again)
+		unlinkat(network, link, 0);
+	else if (!str_equal(member->name, unsharing->leaving->name) && faccessat(network, link, F_OK, 0) < 0)
+		return hosts_share(unsharing->store, network, member, e);
+	return 0;
+}
+
+void hosts_unshare(const struct store *store, const struct net_member *member)
+{
+	struct unsharing unsharing = {store, member, false};
+	char path[NET_ID_SIZE + 32];
+	auto_fd own = -1;
+
+	own_path(member->id, path);
+	own = openat(store->state, path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (own < 0)
+		return;
+	(void)!store_each_member(store, member->id, unshare_one, &unsharing, NULL);
+	if (flock(own, LOCK_EX) == 0)
+		(void)!ftruncate(own, sizeof(head) - 1);
+	own = fd_close(own);
+	unsharing.again = true;
+	(void)!store_each_member(store, member->id, unshare_one, &unsharing, NULL);
+}
+
+/* ---- lines ---- */
+
 int hosts_add(int network_fd, const struct net_member *member, const char *hostname, struct error *e)
 {
 	auto_fd fd = open_hosts(network_fd);
@@ -83,9 +209,10 @@ int hosts_add(int network_fd, const struct net_member *member, const char *hostn
 	if (flock(fd, LOCK_SH) < 0)
 		return error_system(e, errno, "lock the hosts file of network '%s'", member->network);
 	n = write(fd, text.data, text.size);
-	return n == (ssize_t)text.size
-		   ? 0
-		   : error_system(e, n < 0 ? errno : ENOSPC, "write the hosts file of network '%s'", member->network);
+	if (n != (ssize_t)text.size)
+		return error_system(e, n < 0 ? errno : ENOSPC, "write the hosts file of network '%s'", member->network);
+	each_mirror(network_fd, append_text, &text);
+	return 0;
 }
 
 /* Writes what is left of text, without blank lines, over the file; readers may see a part of it for a moment. */
@@ -99,8 +226,7 @@ static void compact(int fd, const char *text)
 		if (*line != ' ' && *line != '\n')
 			str_add_bytes(&out, line, next - line);
 	}
-	/* Without O_APPEND a write goes where it says. */
-	if (fcntl(fd, F_SETFL, 0) == 0 && pwrite(fd, out.data, out.size, 0) == (ssize_t)out.size)
+	if (pwrite(fd, out.data, out.size, 0) == (ssize_t)out.size)
 		(void)!ftruncate(fd, out.size);
 }
 
@@ -132,14 +258,13 @@ static size_t count_garbage(const char *text)
 	return n;
 }
 
-void hosts_remove(int network_fd, const struct net_member *member)
+/* tail: how the lines end. */
+static void remove_lines(int fd, const void *tail)
 {
-	auto_fd fd = openat(network_fd, "hosts", O_RDWR | O_CLOEXEC);
-	char tail[NET_ID_SIZE + NET_INTERFACE_SIZE + 8];
 	auto_free char *text = NULL;
 
-	snprintf(tail, sizeof(tail), "\t# %s %s", member->id, member->name);
-	if (fd < 0 || flock(fd, LOCK_SH) < 0 || fd_read_all(fd, HOSTS_MAX, &text, NULL))
+	fcntl(fd, F_SETFL, 0); /* without O_APPEND a write goes where it says */
+	if (flock(fd, LOCK_SH) < 0 || fd_read_all(fd, HOSTS_MAX, &text, NULL))
 		return;
 	blank_lines(fd, text, tail);
 	if (count_garbage(text) < GARBAGE_MAX || flock(fd, LOCK_EX | LOCK_NB) < 0)
@@ -147,6 +272,18 @@ void hosts_remove(int network_fd, const struct net_member *member)
 	free(take_ptr(&text));
 	if (lseek(fd, 0, SEEK_SET) == 0 && !fd_read_all(fd, HOSTS_MAX, &text, NULL))
 		compact(fd, text);
+}
+
+void hosts_remove(int network_fd, const struct net_member *member)
+{
+	auto_fd fd = openat(network_fd, "hosts", O_RDWR | O_CLOEXEC);
+	char tail[NET_ID_SIZE + NET_INTERFACE_SIZE + 8];
+
+	snprintf(tail, sizeof(tail), "\t# %s %s", member->id, member->name);
+	if (fd < 0)
+		return;
+	remove_lines(fd, tail);
+	each_mirror(network_fd, remove_lines, tail);
 }
 
 /* ---- resolv.conf ---- */

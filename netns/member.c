@@ -110,10 +110,7 @@ static void make_member(const struct member_instance *instance, const struct mem
 	*member = (struct net_member){.egress = wanted->egress, .ingress = wanted->ingress};
 	snprintf(member->id, sizeof(member->id), "%s", instance->id);
 	memcpy(member->network, joining->network.name, sizeof(member->network));
-	if (*wanted->name)
-		memcpy(member->name, wanted->name, sizeof(member->name));
-	else
-		snprintf(member->name, sizeof(member->name), "eth%u", joining->position);
+	memcpy(member->name, wanted->name, sizeof(member->name));
 	if (*joining->network.bridge)
 		make_link_name(member->id, member->name, member->link);
 }
@@ -174,15 +171,17 @@ static void add_member_address(struct netlink *inside, int index, const struct n
 }
 
 /* The instance's side of it: loopback, addresses, up, routes. */
-static int configure_inside(const struct net_member *member, const struct net_interface *wanted, unsigned position,
-			    struct netlink *inside, struct error *e)
+static int configure_inside(const struct member_joining *joining, struct netlink *inside, struct error *e)
 {
 	static const struct net_address anywhere;
-	uint32_t metric = position ? DEFAULT_METRIC + position : 0;
+	const struct net_interface *wanted = joining->wanted;
+	const struct net_member *member = &joining->member;
 	int index, r = link_index(inside, member->name, &index, e);
+	uint32_t metric;
 
 	if (r)
 		return r;
+	metric = joining->is_first ? 0 : DEFAULT_METRIC + index; /* one each: two routes can't have the same */
 	link_set_up(inside, 1, "lo");
 	add_member_address(inside, index, &member->address4, member->name);
 	add_member_address(inside, index, &member->address6, member->name);
@@ -287,7 +286,7 @@ static int make_links(struct host *host, const struct member_instance *instance,
 	if (*network->bridge)
 		r = configure_port(host, joining, e);
 	return r ?: netlink_open(&inside, NETLINK_ROUTE, instance->netns_fd, e)
-			?: configure_inside(member, joining->wanted, joining->position, &inside, e);
+			?: configure_inside(joining, &inside, e);
 }
 
 /* ---- joining and leaving ---- */
@@ -337,6 +336,7 @@ static int leave(struct host *host, const struct net_member *member, int netns_f
 		return r;
 	if (!store_open_network(&host->store, member->network, &folder, NULL)) {
 		hosts_remove(folder, member);
+		hosts_unshare(&host->store, member);
 		lease_drop(folder, member);
 	}
 	return store_remove_member(&host->store, member, e);
@@ -352,7 +352,7 @@ int member_prepare(struct host *host, const struct member_instance *instance, st
 
 	if (!str_is_id(instance->id) || *instance->id == '.')
 		return error_refuse(e, ERROR_INVALID, "'%s' is not an instance's id", instance->id);
-	if (*wanted->name && net_interface_name_flaw(wanted->name, false))
+	if (net_interface_name_flaw(wanted->name, false))
 		return error_refuse(e, ERROR_INVALID, "the interface name '%s' %s", wanted->name,
 				    net_interface_name_flaw(wanted->name, false));
 	r = check_wanted(network, wanted, joining->n_ports, e)
@@ -388,7 +388,8 @@ int member_enter(struct host *host, const struct member_instance *instance, cons
 		r = ports_lead(host, member, joining->ports, joining->n_ports, e);
 	if (!r)
 		r = store_open_network(&host->store, network->name, &folder, e)
-			?: hosts_add(folder, member, instance->hostname, e);
+			?: hosts_add(folder, member, instance->hostname, e)
+			?: hosts_share(&host->store, folder, member, e);
 	if (r) {
 		(void)!leave(host, member, made ? instance->netns_fd : -1, NULL);
 		store_drop_instance(&host->store, instance->id);

@@ -40,7 +40,7 @@ struct member_instance {
 /* One interface on its way in.  The first four are the caller's. */
 struct member_joining {
 	const struct net_interface *wanted;
-	unsigned position; /* in the instance's list: its default name, its default route's preference */
+	bool is_first; /* of the instance's: its default route is preferred */
 	const struct net_port *ports;
 	size_t n_ports;
 	struct net_network network;

@@ -322,8 +322,10 @@ int store_remove_network(const struct store *store, const char *name, struct err
 {
 	char path[NET_NETWORK_SIZE + 32];
 
-	snprintf(path, sizeof(path), "networks/%s/leases", name);
-	unlinkat(store->state, path, AT_REMOVEDIR);
+	for (const char *const *p = (const char *const[]){"leases", "mirrors", NULL}; *p; p++) {
+		snprintf(path, sizeof(path), "networks/%s/%s", name, *p);
+		unlinkat(store->state, path, AT_REMOVEDIR);
+	}
 	for (const char *const *p = (const char *const[]){"hosts", "ready", NULL}; *p; p++) {
 		snprintf(path, sizeof(path), "networks/%s/%s", name, *p);
 		unlinkat(store->state, path, 0);
@@ -458,8 +460,10 @@ void store_drop_instance(const struct store *store, const char *id)
 	member_path(path, id, "", "");
 	if (each_name(store->state, path, store->state_path, has_interface, &used, NULL) || used)
 		return;
-	member_path(path, id, "instance", "");
-	unlinkat(store->state, path, 0);
+	for (const char *const *p = (const char *const[]){"instance", "hosts", NULL}; *p; p++) {
+		member_path(path, id, *p, "");
+		unlinkat(store->state, path, 0);
+	}
 	member_path(path, id, "", "");
 	if (unlinkat(store->state, path, AT_REMOVEDIR) < 0 && errno == ENOTEMPTY) {
 		remove_drafts(store, path);

@@ -300,7 +300,11 @@ static int compile(struct creation *c, struct error *e)
 	if (joins_networks(c)) {
 		char path[NET_PATH_SIZE];
 
-		input.hosts = arena_strdup(&c->arena, net_hosts_path(NULL, c->spec.holm->networks[0].network, path));
+		if (c->spec.holm->n_networks > 1)
+			net_own_hosts_path(NULL, c->request->id, path);
+		else
+			net_hosts_path(NULL, c->spec.holm->networks[0].network, path);
+		input.hosts = arena_strdup(&c->arena, path);
 		input.resolv = arena_strdup(&c->arena, net_resolv_path(NULL, path));
 	}
 	if (c->notify)

@@ -31,6 +31,37 @@ done
 check 'it does not grow for ever' test "$(stat -c %s "$hosts")" -lt 20000
 is 'and keeps who is there' "$(grep -c "^$db4" "$hosts")" 1
 
+# --- several networks ---
+net h create two subnet=10.99.0.0/24 >/dev/null
+join h far network=two
+far4=$(part address4)
+join h multi network=default network=two
+own=$work/net/h/state/members/multi/hosts
+# names: whose lines are in its own file, each once
+names() {
+	sed -n 's/.*# \(.*\)/\1/p' "$own" | sort | uniq -c | awk '{ printf "%s/%s*%s ", $2, $3, $1 }'
+}
+is 'an instance on two networks finds the neighbours of both' "$(names)" 'db/eth0*2 far/eth0*1 multi/eth0*2 multi/eth1*1 '
+like 'by their addresses' "$(cat "$own")" "$far4"$'\tfar'
+host late1
+host late2
+net h join late1 "$(ns_file late1)" network=two >/dev/null
+net h join late2 "$(ns_file late2)" network=default >/dev/null
+is 'those who come later too' "$(names)" \
+	'db/eth0*2 far/eth0*1 late1/eth0*1 late2/eth0*2 multi/eth0*2 multi/eth1*1 '
+net h leave late1
+net h leave late2
+is 'until they leave' "$(names)" 'db/eth0*2 far/eth0*1 multi/eth0*2 multi/eth1*1 '
+inode=$(stat -c %i "$own")
+check 'leaving one of them' net h leave multi network=two netns="$(ns_file multi)"
+is 'takes its names away, in place' "$(names)$(stat -c %i "$own")" "db/eth0*2 multi/eth0*2 $inode"
+net h join multi "$(ns_file multi)" network=two name=eth5 >/dev/null
+is 'connected again' "$(names)" 'db/eth0*2 far/eth0*1 multi/eth0*2 multi/eth5*1 '
+net h leave multi
+is 'nothing of it is left' "$(find "$work/net/h/state" -name 'multi*' | wc -l) $(grep -c multi "$hosts")" '0 0'
+net h leave far
+check 'and the network goes' net h remove two
+
 # --- resolv.conf ---
 printf 'search example.org\nnameserver 127.0.0.53\nnameserver ::1\nnameserver 192.0.2.53\nnameserver  2001:db8::53 # second\noptions edns0\n' \
 	>"$work/resolv.conf"

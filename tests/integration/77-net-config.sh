@@ -87,6 +87,29 @@ bundle -- sh -c 'ip -4 addr show eth0; ip -4 addr show x1; ip route'
 config '.holm.networks = [{"network": "default"}, {"network": "default", "interface": "x1", "address": "10.66.3.33", "mac": "02:00:00:00:00:33", "gateway": "none", "routes": ["10.77.0.0/16 via 10.66.0.1"]}]'
 like 'two interfaces, one fixed' "$(holm run "$id")" 'inet 10\.66\..*inet 10\.66\.3\.33/22.*10\.77\.0\.0/16 via 10\.66\.0\.1 dev x1'
 
+holm network create second --subnet 10.88.0.0/24
+bundle -- sleep 1000
+config '.holm.networks = [{"network": "second"}]'
+run_detached
+neighbour=$id
+bundle -- sh -c "cat /etc/hosts; echo | nc -w 3 $web 80; ip route show default"
+config '.holm.networks = [{"network": "second"}, {"network": "default"}]'
+like 'on two networks: neighbours of both are found' "$(holm run "$id")" "10\.88\.0\.[0-9]+.$neighbour.*pong.*default via 10\.88\.0\.1 dev eth0 .*default via 10\.66\.0\.1 dev eth1 *metric"
+check 'a running one connects' holm network connect second "$client"
+like 'its default route stays the first' "$(inside "$client" ip route show default)" 'via 10\.66\.0\.1 dev eth0 .*via 10\.88\.0\.1 dev eth1 .*metric'
+check 'and disconnects' holm network disconnect second "$client"
+is 'and the link is gone' "$(inside "$client" ip -j link show | jq -r '[.[].ifname] | join(" ")')" 'lo eth0'
+bundle -- sh -c 'ip -4 addr show eth0; ip link show lo'
+config ".linux.namespaces |= map(if .type == \"network\" then .path = \"/proc/$(pid_of "$client")/ns/net\" else . end)"
+like "another's namespace is joined" "$(holm run "$id")" 'inet 10\.66\..*lo: <LOOPBACK,UP'
+bundle -- ls /sys/class/net
+config '.linux.namespaces |= map(select(.type != "network"))'
+like "the host's stack" "$(holm run "$id")" 'holm-default.*up0'
+bundle -- sh -c 'ls /sys/class/net; ip link show lo'
+like 'none: loopback alone, and up' "$(holm run "$id")" '^lo.*1: lo: <LOOPBACK,UP'
+check 'delete' holm delete --force "$neighbour"
+check 'and the network goes' holm network remove second
+
 kill -9 "$pid"
 wait_status stopped "$web"
 check 'delete' holm delete "$web"
