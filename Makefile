@@ -216,7 +216,7 @@ try: ## the first two minutes with holm
 # --- installation: MODE SOURCE TARGET ---------------------------------------------------------------------------------
 
 manifest = $(foreach p,$(programs),755 $(p) bin/$(notdir $(p));) \
-	$(foreach m,$(wildcard man/*.[158]),644 $(m) share/man/man$(patsubst .%,%,$(suffix $(m)))/$(notdir $(m));) \
+	$(foreach m,$(wildcard man/*.[1578]),644 $(m) share/man/man$(patsubst .%,%,$(suffix $(m)))/$(notdir $(m));) \
 	$(if $(wildcard $(BUILD)/holm.bash),644 $(BUILD)/holm.bash share/bash-completion/completions/holm;)
 
 $(BUILD)/holm.bash: $(BUILD)/holm

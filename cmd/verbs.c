@@ -2,8 +2,6 @@
 #include "cmd/verbs.h"
 
 /* clang-format off: one a line, so that two who add some do not meet. */
-/* clang-format off: one a line, so that two who add some do not meet. */
-/* clang-format off: one a line, so that two who add some do not meet. */
 const struct verb *const verbs[] = {
     /* instances */
     &verb_launch,
@@ -23,6 +21,9 @@ const struct verb *const verbs[] = {
     &verb_up,
     &verb_down,
     &verb_gc,
+    /* storage */
+    &verb_storage,
+    &verb_volume,
     /* networks */
     &verb_network,
     &verb_publish,

@@ -45,12 +45,14 @@ extern const struct verb
     verb_state,
     verb_stats,
     verb_stop,
+    verb_storage,
     verb_supervise,
     verb_top,
     verb_unpublish,
     verb_up,
     verb_update,
     verb_version,
+    verb_volume,
     verb_wait,
     verb_whois;
 /* clang-format on */

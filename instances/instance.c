@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "base/tree.h"
 #include "spec/json.h"
+#include "storage/root.h"
 
 enum {
 	RECORD_MAX = 16 << 20, /* bytes of instance.json: labels, and what apply was given */
@@ -233,6 +234,18 @@ void instance_set_label(struct instance *i, const char *key, const char *value)
 
 /* ---- opening and locking ---- */
 
+/* The root of a container whose bundle is elsewhere: it lies among the instances, and goes with the container. */
+static bool is_container(int parent, const char *name)
+{
+	char path[NAME_MAX_SIZE + 32];
+
+	snprintf(path, sizeof(path), "%s/" ROOT_RECORD, name);
+	if (faccessat(parent, path, F_OK, AT_SYMLINK_NOFOLLOW))
+		return false;
+	snprintf(path, sizeof(path), "%s/" INSTANCE_CONFIG, name);
+	return faccessat(parent, path, F_OK, AT_SYMLINK_NOFOLLOW) && errno == ENOENT;
+}
+
 static int refuse_missing(const struct runtime *runtime, const char *name, struct error *e)
 {
 	auto_arena arena = ARENA_INIT;
@@ -267,6 +280,8 @@ int instance_find(const struct runtime *runtime, const char *name, struct instan
 		return 1;
 	if (i.folder < 0)
 		return error_system(e, errno, "open '%s'", i.path);
+	if (is_container(i.parent, name))
+		return 1;
 	r = load_record(&i, e);
 	if (r)
 		return r;
@@ -622,7 +637,7 @@ int instances_names(const struct runtime *runtime, struct arena *arena, const ch
 		return error_system(e, ENOMEM, "list the instances");
 	}
 	while ((errno = 0, entry = readdir(dir))) {
-		if (check_name(entry->d_name, &ignored))
+		if (check_name(entry->d_name, &ignored) || is_container(dirfd(dir), entry->d_name))
 			continue;
 		if (n == room) {
 			const char **more = arena_array(arena, const char *, room ? room * 2 : 64);

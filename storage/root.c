@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "storage/root.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -437,4 +439,39 @@ int root_remove(const struct store *store, int folder, struct error *e)
 	if (unlinkat(folder, ROOT_RECORD, 0) < 0 && errno != ENOENT)
 		return error_system(e, errno, "remove '" ROOT_RECORD "'");
 	return 0;
+}
+
+/* ---- all of them ---- */
+
+int root_each(const struct store *store, struct arena *arena,
+	      int (*each)(const char *name, int folder, const struct root *root, const struct error *broken, void *data,
+			  struct error *e),
+	      void *data, struct error *e)
+{
+	auto_fd instances = -1;
+	struct dirent **entries;
+	int n, r = store_open_folder(store, "instances", false, &instances, e);
+
+	if (r)
+		return e->kind == ERROR_NOT_FOUND ? 0 : r;
+	n = scandirat(instances, ".", &entries, NULL, alphasort);
+	if (n < 0)
+		return error_system(e, errno, "list '%s/instances'", store->path);
+	for (int i = 0; i < n; i++) {
+		const char *name = arena_strdup(arena, entries[i]->d_name);
+		auto_fd folder =
+		    *name == '.' || r ? -1 : openat(instances, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		struct error broken;
+		struct root root;
+
+		free(entries[i]);
+		if (folder < 0 || !root_exists(folder))
+			continue;
+		if (!root_load(folder, arena, &root, &broken))
+			r = each(name, folder, &root, NULL, data, e);
+		else if (broken.kind != ERROR_NOT_FOUND)
+			r = each(name, folder, NULL, &broken, data, e);
+	}
+	free(entries);
+	return r;
 }

@@ -127,4 +127,10 @@ int root_measure(const struct store *store, int folder, struct root_use *ret, st
  */
 int root_remove(const struct store *store, int folder, struct error *e) must_check;
 
+/* Calls each for every folder of DATA/instances that has a root, by name; what can't be read comes with broken. */
+int root_each(const struct store *store, struct arena *arena,
+	      int (*each)(const char *name, int folder, const struct root *root, const struct error *broken, void *data,
+			  struct error *e),
+	      void *data, struct error *e) must_check;
+
 #endif
