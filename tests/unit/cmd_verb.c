@@ -146,6 +146,20 @@ int container_resume(const struct runtime *runtime, const char *id, struct error
 	return 0;
 }
 
+int container_mount(const struct runtime *runtime, const char *id, const struct spec_mount *mount, struct error *e)
+{
+	(void)runtime, (void)e;
+	note("mount %s %s on %s", id, mount->source, mount->destination);
+	return 0;
+}
+
+int container_unmount(const struct runtime *runtime, const char *id, const char *target, struct error *e)
+{
+	(void)runtime, (void)e;
+	note("unmount %s %s", id, target);
+	return 0;
+}
+
 int container_update(const struct runtime *runtime, const char *id, const struct container_update *update,
 		     struct error *e)
 {
