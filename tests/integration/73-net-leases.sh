@@ -98,7 +98,7 @@ if command -v strace >/dev/null; then
 	different='' killed=0 completed=0
 	for call in openat sendto sendmsg linkat renameat write mkdirat recvfrom; do
 		for at in $(seq 60); do
-			NET_STATE=$work/net/h/state NET_CONFIG=$work/net/h/config on h strace -f -qq -o /dev/null -e trace=$call \
+			ASAN_OPTIONS=detect_leaks=0 NET_STATE=$work/net/h/state NET_CONFIG=$work/net/h/config on h strace -f -qq -o /dev/null -e trace=$call \
 				-e inject=$call:signal=KILL:when="$at" "$work/net/net" join k "$(ns_file k)" network=one \
 				publish=127.0.0.1:8080:80 egress=10M ingress=10M >"$work/kill" 2>&1
 			if [ $? -eq 0 ]; then
