@@ -109,9 +109,13 @@ $(BUILD)/holm: $(main:%.c=$(BUILD)/%.o) $(BUILD)/libholm.a | $(BUILD)/libs-holm
 	$(Q)$(CC) $(holm_ldflags) $(LDFLAGS) $(if $(SANITIZE),-pie,-static) $^ $(LIBS_holm) -o $@
 
 # holm-monitor stays as long as an instance runs, a thousand of them perhaps: freestanding, like init.
-$(BUILD)/holm-monitor: cmd/holm-monitor.c instances/log.c $(BUILD)/flags
+$(BUILD)/monitor/%.o: %.c $(BUILD)/flags
+	$(call say,CC)
+	$(Q)mkdir -p $(@D) && $(CC) $(holm_cppflags) $(INIT_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/holm-monitor: $(BUILD)/monitor/cmd/holm-monitor.o $(BUILD)/monitor/instances/log.o
 	$(call say,LD)
-	$(Q)$(CC) $(holm_cppflags) $(INIT_CFLAGS) -MMD -MP -MF $@.d -MT $@ $(INIT_LDFLAGS) cmd/holm-monitor.c instances/log.c -o $@
+	$(Q)$(CC) $(INIT_CFLAGS) $(INIT_LDFLAGS) $(filter %.o,$^) -o $@
 
 $(BUILD)/holm-%: $(BUILD)/cmd/holm-%.o $(BUILD)/libholm.a | $(BUILD)/libs-holm-%
 	$(call say,LD)

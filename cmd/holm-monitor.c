@@ -55,6 +55,8 @@ enum {
 	DRAIN_PAUSES = 20,
 	HANGUP_RETRY = 500,	/* ms until a terminal that nobody has open is looked at again */
 	CRASH_PAUSE = 200,	/* ms before a worker that died young is replaced */
+	REAP_PAUSE = 5,		/* ms between looks at whether init was reaped by whoever is its parent ... */
+	REAP_PAUSES = 400,	/* ... and how many */
 	CHILD_GRACE = 10,	/* s that holm gets to end a check by itself */
 	MONITOR_MAGIC_START = 2 /* argv: STATE, then the command line */
 };
@@ -195,17 +197,25 @@ static void note_end(int32_t code, int32_t status)
 	shared->ended = 1;
 }
 
-/* init has ended and is not our child, or was reaped by somebody else: its pidfd may know. */
+/* init has ended and is not our child: its pidfd tells (6.15), once its parent has reaped it. */
 static void ask_pidfd(void)
 {
-	struct pidfd_info info = {.mask = PIDFD_INFO_EXIT};
+	for (int i = 0; i < REAP_PAUSES; i++) {
+		struct pidfd_info info = {.mask = PIDFD_INFO_EXIT};
+		long r = sys(ioctl, fds[SHARED_INIT], PIDFD_GET_INFO, &info);
 
-	if (sys(ioctl, fds[SHARED_INIT], PIDFD_GET_INFO, &info) || !(info.mask & PIDFD_INFO_EXIT))
-		note_end(0, 0);
-	else if (info.exit_code & 0x7f)
-		note_end(info.exit_code & 0x80 ? CLD_DUMPED : CLD_KILLED, info.exit_code & 0x7f);
-	else
-		note_end(CLD_EXITED, info.exit_code >> 8 & 0xff);
+		if (!r && info.mask & PIDFD_INFO_EXIT) {
+			if (info.exit_code & 0x7f)
+				note_end(info.exit_code & 0x80 ? CLD_DUMPED : CLD_KILLED, info.exit_code & 0x7f);
+			else
+				note_end(CLD_EXITED, info.exit_code >> 8 & 0xff);
+			return;
+		}
+		if (r && r != -ESRCH)
+			break;
+		pause_ms(REAP_PAUSE);
+	}
+	note_end(0, 0);
 }
 
 /* ---- the worker ---- */

@@ -13,6 +13,8 @@ const struct verb *const verbs[] = {
     &verb_rename,
     &verb_exec,
     &verb_shell,
+    &verb_attach,
+    &verb_logs,
     &verb_wait,
     &verb_inspect,
     &verb_edit,

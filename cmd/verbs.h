@@ -11,6 +11,7 @@
 /* clang-format off: one a line, so that two who add some do not meet. */
 extern const struct verb
     verb_apply,
+    verb_attach,
     verb_check,
     verb_checkpoint,
     verb_completion,
@@ -29,6 +30,7 @@ extern const struct verb
     verb_launch,
     verb_lint,
     verb_list,
+    verb_logs,
     verb_network,
     verb_pause,
     verb_ps,

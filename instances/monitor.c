@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -384,6 +385,9 @@ static int become_keeper(struct run *run, struct error *e)
 		r = program_path(NULL, holm, sizeof(holm), e);
 	if (r)
 		return r;
+	/* Nothing of the caller's stays open: it may wait for the end of a pipe. */
+	if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC))
+		return error_system(e, errno, "close_range");
 	for (int i = 0; i < _SHARED_FD_N; i++)
 		hand_on(run, i, run->shared->fds[i]);
 	hand_on(run, SHARED_RUN, run->folder);
@@ -397,6 +401,20 @@ static int become_keeper(struct run *run, struct error *e)
 }
 
 /* ---- a run ---- */
+
+/* Where the output of this run begins; opening the log finds its end. */
+static void note_begin(struct run *run)
+{
+	struct shared *s = run->shared;
+	struct log log;
+
+	if (log_open(&log, run->log, &s->log))
+		return;
+	log_close(&log);
+	s->begin_segment = s->log.segment;
+	s->begin_data = s->log.data;
+	s->begin_index = s->log.index;
+}
 
 static void prepare_shared(struct run *run)
 {
@@ -426,6 +444,7 @@ static void prepare_shared(struct run *run)
 	}
 	s->ready = !s->notify;
 	prepare_log(run);
+	note_begin(run);
 }
 
 static int dup_stdio(struct stdio *stdio, struct error *e)
