@@ -24,6 +24,7 @@ const struct verb *const verbs[] = {
     &verb_down,
     &verb_gc,
     /* storage */
+    &verb_image,
     &verb_storage,
     &verb_volume,
     /* networks */

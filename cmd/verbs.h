@@ -25,6 +25,7 @@ extern const struct verb
     verb_features,
     verb_gc,
     verb_help,
+    verb_image,
     verb_inspect,
     verb_kill,
     verb_launch,

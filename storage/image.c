@@ -387,6 +387,28 @@ static int load_by_prefix(const struct store *store, const char *prefix, struct 
 	return r;
 }
 
+/* "alpine:3" for "docker.io/library/alpine:3", when no other ends so; -ENOENT without a text: none does. */
+static int find_by_end(const struct store *store, const char *normal, struct arena *arena, const char **ret,
+		       struct error *e)
+{
+	const char **references, *found = NULL;
+	size_t n, length = strlen(normal);
+	int r = list_references(store, arena, &references, &n, e);
+
+	for (size_t i = 0; !r && i < n; i++) {
+		size_t size = strlen(references[i]);
+
+		if (size <= length || references[i][size - length - 1] != '/' ||
+		    strcmp(references[i] + size - length, normal))
+			continue;
+		if (found)
+			return error_refuse(e, ERROR_USAGE, "'%s' may be '%s' or '%s'", normal, found, references[i]);
+		found = references[i];
+	}
+	*ret = found;
+	return r ?: found ? 0 : -ENOENT;
+}
+
 int image_load(const struct store *store, const char *reference, struct arena *arena, struct image *ret,
 	       struct error *e)
 {
@@ -405,6 +427,11 @@ int image_load(const struct store *store, const char *reference, struct arena *a
 	if (r)
 		return r;
 	r = read_reference(store, normal, arena, &digest, e);
+	if (r == -ENOENT) {
+		r = find_by_end(store, normal, arena, &normal, e);
+		if (!r)
+			r = read_reference(store, normal, arena, &digest, e);
+	}
 	if (r == -ENOENT)
 		return is_prefix(reference) ? load_by_prefix(store, reference, arena, ret, e)
 					    : refuse_unknown(store, reference, arena, e);

@@ -7,7 +7,8 @@
  * blob), which names the layers by their diff ids.  Manifests are kept as they came, so their digests are those of the source;
  * the compressed layers they name are not kept.
  *
- * Where a reference is looked up, "sha256:HEX" and the first digits of an id (at least 6) find an image too.
+ * Where a reference is looked up, "sha256:HEX", the first digits of an id (at least 6), and the last parts of a name with a
+ * registry ("alpine:3" for "docker.io/library/alpine:3"), where they are one image's alone, find it too.
  */
 #ifndef HOLM_STORAGE_IMAGE_H
 #define HOLM_STORAGE_IMAGE_H
@@ -75,6 +76,9 @@ void image_read_file(const char *file, char reference[IMAGE_FILE_SIZE]);
 int image_write_reference(const struct store *store, const char *reference, const char *digest,
 			  struct error *e) must_check;
 
+/* Takes the name away, whoever uses it; for the check. */
+int image_unlink_reference(const struct store *store, const char *reference, struct error *e) must_check;
+
 /* A configuration, from its JSON, into ret (its os, architecture, layers and config); for blobs that are not in the store yet. */
 int image_parse_config(const char *text, size_t size, struct arena *arena, struct image *ret,
 		       struct error *e) must_check;
@@ -121,6 +125,19 @@ int image_remove(const struct store *store, const char *reference, struct image_
 int image_prune(const struct store *store, bool references, bool pretend,
 		void (*each)(const char *what, const char *name, uint64_t bytes, void *data), void *data,
 		struct image_freed *ret, struct error *e) must_check;
+
+/*
+ * Looks at everything: names, manifests, configurations, layers, pins, leftovers.  content: also reads all layers, and compares
+ * them with what their ids say.  repair: removes what is damaged or left over, and names whose images are no longer whole.
+ * each is told every finding; ret_left: how many are left.
+ */
+int image_check(const struct store *store, bool content, bool repair,
+		void (*each)(const char *finding, bool repaired, void *data), void *data, size_t *ret_left,
+		struct error *e) must_check;
+
+/* The size of an image's layers on the disk, and how much of it other images have too. */
+int image_measure(const struct store *store, const struct image *image, uint64_t *ret_disk, uint64_t *ret_shared,
+		  struct error *e) must_check;
 
 /* ---- more of it ---- */
 

@@ -191,7 +191,13 @@ int layer_publish(const struct store *store, struct layer_work *work, const char
 	if (r)
 		return r;
 	r = store_tmp_publish(store, &work->tmp, layers, id, e);
-	return r == -EEXIST ? 0 : r;
+	if (r == -EEXIST)
+		return layer_confirm(store, id, e);
+	/* From now on others may hold it too; a remover cannot, and in between sees the pin. */
+	while (!r && flock(work->tmp.fd, LOCK_SH) < 0)
+		if (errno != EINTR)
+			return error_system(e, errno, "lock the layer %s", id);
+	return r;
 }
 
 void layer_end(const struct store *store, struct layer_work *work)

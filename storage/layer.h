@@ -60,7 +60,10 @@ int layer_begin(const struct store *store, const char *id, struct layer_work *re
 /* What layer.json will say; before the work is synced. */
 int layer_describe(struct layer_work *work, const struct layer_info *info, struct error *e) must_check;
 
-/* Everything is on the disk (syncfs): the layer gets its name.  One that somebody else made meanwhile is as good. */
+/*
+ * Everything is on the disk (syncfs) and a pin is written: the layer gets its name, and is held until layer_end().  One that
+ * somebody else made meanwhile is as good.
+ */
 int layer_publish(const struct store *store, struct layer_work *work, const char *id, struct error *e) must_check;
 
 /* Closes it, and drops what was not published. */

@@ -60,11 +60,14 @@ static int enter_root(int root_fd, enum confine_role role, struct error *e)
 					.attr_clr = MOUNT_ATTR__ATIME};
 	auto_fd tree = -1;
 
+	/* A descriptor stays in the mount namespace in which it was opened; the current folder goes along into the new one. */
+	if (fchdir(root_fd) < 0)
+		return error_system(e, errno, "enter the folder");
 	if (unshare(CLONE_NEWNS) < 0)
 		return error_system(e, errno, "make a mount namespace");
 	if (mount(NULL, "/", NULL, REC_PRIVATE, NULL) < 0)
 		return error_system(e, errno, "make the mounts private");
-	tree = syscall(SYS_open_tree, root_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	tree = syscall(SYS_open_tree, AT_FDCWD, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	if (tree < 0)
 		return error_system(e, errno, "open_tree");
 	if (role == CONFINE_READER &&

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "storage/layer_jobs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+
+enum { RETRY_MS = 50, PARALLEL_MAX = 32, DONE_MAX = 4096 };
+
+static unsigned count_processors(void)
+{
+	cpu_set_t set;
+	int n;
+
+	CPU_ZERO(&set);
+	n = sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
+	return n < 1 ? 1 : n > PARALLEL_MAX ? PARALLEL_MAX : n;
+}
+
+static int add_name(const struct layer_job *job, int r, struct error *e)
+{
+	if (r && job->name)
+		error_context(e, "%s", job->name);
+	return r;
+}
+
+/* ---- starting ---- */
+
+/* A second holm-unpack packs the folder into a pipe. */
+static int start_feeder(const struct store *store, const struct layer_jobs *jobs, struct layer_job *job,
+			struct error *e)
+{
+	struct unpack_request request = {.operation = UNPACK_PACK,
+					 .flags = (store->rootless ? UNPACK_ROOTLESS : 0) |
+						  (job->is_overlay ? UNPACK_OVERLAY : 0),
+					 .limits = jobs->limits};
+	int pair[2], fds[2], r;
+
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return error_system(e, errno, "make a pipe");
+	job->fd = pair[0];
+	fcntl(pair[1], F_SETPIPE_SZ, 1 << 20); /* more than an ordinary user may have: then it is as it was */
+	fds[0] = job->folder;
+	fds[1] = pair[1];
+	r = unpack_start(&request, fds, 2, &job->feeder, e);
+	fd_close(pair[1]);
+	return r;
+}
+
+static int start_unpacking(const struct store *store, const struct layer_jobs *jobs, struct layer_job *job,
+			   struct error *e)
+{
+	struct unpack_request request = {.operation = UNPACK_LAYER,
+					 .flags = (store->rootless ? UNPACK_ROOTLESS | UNPACK_NO_DEVICES : 0) |
+						  (jobs->no_devices ? UNPACK_NO_DEVICES : 0) |
+						  (job->may_spool ? UNPACK_MAY_SPOOL : 0),
+					 .limits = jobs->limits,
+					 .offset = job->offset,
+					 .length = job->size};
+	int fds[4], r = 0;
+
+	if (job->folder >= 0)
+		r = start_feeder(store, jobs, job, e);
+	if (r)
+		return r;
+	job->spool = job->may_spool ? openat(job->work.tmp.fd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600)
+				    : openat(AT_FDCWD, "/dev/null", O_WRONLY | O_CLOEXEC);
+	if (job->spool < 0)
+		return error_system(e, errno, "make a file in '%s/tmp'", store->path);
+	fds[0] = job->fd;
+	fds[1] = job->work.tree;
+	fds[2] = job->work.frame;
+	fds[3] = job->spool;
+	r = unpack_start(&request, fds, 4, &job->call, e);
+	job->fd = fd_close(job->fd); /* holm-unpack has it; of a pipe there must be no other reader */
+	if (!job->may_spool)
+		job->spool = fd_close(job->spool);
+	return r;
+}
+
+/* Whether it can begin; what is there already is taken as it is, once nobody can remove it any more. */
+static int start(const struct store *store, const struct layer_jobs *jobs, struct layer_job *job, struct error *e)
+{
+	int r = layer_begin(store, job->diff, &job->work, e);
+
+	if (r == -EAGAIN)
+		return 0;
+	if (r == -EEXIST) {
+		if (layer_confirm(store, job->diff, NULL))
+			return 0; /* removed meanwhile: once more */
+		r = layer_load(store, job->diff, &job->info, e);
+		snprintf(job->id, sizeof(job->id), "%s", job->diff);
+		job->state = LAYER_JOB_PRESENT;
+		job->progress = job->size;
+		job->fd = fd_close(job->fd);
+		return r;
+	}
+	if (!r && job->fd < 0 && job->folder < 0)
+		r = error_refuse(e, ERROR_NOT_FOUND, "the archive does not have it, and the store neither");
+	r = r ?: start_unpacking(store, jobs, job, e);
+	job->state = LAYER_JOB_RUNS;
+	return r;
+}
+
+/* ---- the end of one ---- */
+
+static int verify(const struct layer_job *job, struct error *e)
+{
+	const struct unpack_result *result = &job->result;
+
+	if (job->blob && !str_equal(job->blob, result->blob))
+		return error_refuse(e, ERROR_INVALID, "the archive was altered: its SHA-256 is %s and not %s",
+				    result->blob, job->blob);
+	if (job->diff && !str_equal(job->diff, result->diff))
+		return error_refuse(e, ERROR_INVALID,
+				    "the archive was altered: the SHA-256 of its content is %s and not %s",
+				    result->diff, job->diff);
+	if (!job->diff && !result->has_end)
+		return error_refuse(e, ERROR_INVALID, "the archive is cut off: it has no end after %llu members",
+				    (unsigned long long)result->entries);
+	if (!store_is_hex(result->diff))
+		return error_bug(e, "holm-unpack named no digest");
+	return 0;
+}
+
+static void warn(const struct layer_job *job)
+{
+	const char *name = job->name ?: "the layer";
+
+	if (job->result.owners)
+		log_warning("%s: %llu files belong to you instead of their owners: only root can give them away", name,
+			    (unsigned long long)job->result.owners);
+	if (job->result.devices)
+		log_warning("%s: %llu device nodes in dev/ were left out", name,
+			    (unsigned long long)job->result.devices);
+	if (job->result.attributes)
+		log_debug("%s: %llu extended attributes were left out", name,
+			  (unsigned long long)job->result.attributes);
+}
+
+static int finish(const struct store *store, struct layer_job *job, struct error *e)
+{
+	int r;
+
+	job->state = LAYER_JOB_DONE;
+	if (job->result.kind == UNPACK_SPOOLED) {
+		layer_end(store, &job->work);
+		return 0;
+	}
+	job->spool = fd_close(job->spool);
+	r = verify(job, e);
+	if (r)
+		return r;
+	memcpy(job->id, job->result.diff, sizeof(job->id));
+	job->info = (struct layer_info){.size = job->result.size,
+					.disk = job->result.disk,
+					.entries = job->result.entries,
+					.has_frame = job->result.has_frame};
+	warn(job);
+	return layer_describe(&job->work, &job->info, e);
+}
+
+static void note_progress(uint64_t bytes, void *data)
+{
+	((struct layer_job *)data)->progress = bytes;
+}
+
+/* What the one who packs says: its error is the cause of what the other sees. */
+static int hear_feeder(struct layer_job *job, struct error *e)
+{
+	bool ended;
+	int r = unpack_hear(&job->feeder, NULL, NULL, &ended, e);
+
+	if (ended)
+		unpack_close(&job->feeder);
+	return r;
+}
+
+static int hear(const struct store *store, struct layer_job *job, struct error *e)
+{
+	struct unpack_sink sink = {.progress = note_progress, .data = job};
+	bool ended;
+	int r = unpack_hear(&job->call, &sink, &job->result, &ended, e);
+
+	if (ended)
+		unpack_close(&job->call);
+	if (r && job->feeder.pid > 0) {
+		struct error cause = ERROR_INIT;
+
+		if (unpack_wait(&job->feeder, NULL, NULL, &cause) && e && cause.code != EPIPE &&
+		    !strstr(cause.text, "SIGPIPE"))
+			*e = cause;
+		return r;
+	}
+	if (!r && ended)
+		r = finish(store, job, e);
+	return r;
+}
+
+/* ---- all of them ---- */
+
+static void report(struct layer_jobs *jobs, bool ended)
+{
+	struct layer_progress progress = {.layers = jobs->n, .ended = ended};
+	bool known = true;
+
+	if (!jobs->progress)
+		return;
+	for (size_t i = 0; i < jobs->n; i++) {
+		const struct layer_job *job = &jobs->jobs[i];
+
+		progress.done += job->state >= LAYER_JOB_DONE;
+		progress.bytes += job->state == LAYER_JOB_DONE && job->size ? job->size : job->progress;
+		progress.total += job->size;
+		known = known && job->size;
+	}
+	if (!known)
+		progress.total = 0;
+	jobs->progress(&progress, jobs->data);
+}
+
+static int listen_once(const struct store *store, struct layer_jobs *jobs, bool waiting, struct error *e)
+{
+	struct pollfd fds[2 * PARALLEL_MAX];
+	struct layer_job *of[2 * PARALLEL_MAX];
+	size_t n = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < jobs->n; i++) {
+		struct layer_job *job = &jobs->jobs[i];
+
+		if (job->state != LAYER_JOB_RUNS)
+			continue;
+		of[n] = job;
+		fds[n++] = (struct pollfd){.fd = job->call.socket, .events = POLLIN};
+		of[n] = job;
+		fds[n++] = (struct pollfd){.fd = job->feeder.socket, .events = POLLIN}; /* -1: poll(2) passes it over */
+	}
+	if (poll(fds, n, waiting ? RETRY_MS : -1) < 0)
+		return errno == EINTR ? 0 : error_system(e, errno, "poll");
+	for (size_t i = 0; !r && i < n; i++) {
+		if (!fds[i].revents || of[i]->state != LAYER_JOB_RUNS)
+			continue;
+		r = add_name(of[i], i % 2 ? hear_feeder(of[i], e) : hear(store, of[i], e), e);
+	}
+	return r;
+}
+
+static bool can_publish(const struct layer_job *job)
+{
+	return job->state == LAYER_JOB_DONE && job->work.tmp.fd >= 0 && *job->work.tmp.name;
+}
+
+int layer_jobs_publish(const struct store *store, struct layer_jobs *jobs, struct error *e)
+{
+	bool any = false;
+	int r = 0;
+
+	for (size_t i = 0; i < jobs->n; i++)
+		any = any || can_publish(&jobs->jobs[i]);
+	if (!any)
+		return 0;
+	if (syncfs(store->fd) < 0)
+		return error_system(e, errno, "write the layers to the disk");
+	for (size_t i = 0; !r && i < jobs->n; i++)
+		if (can_publish(&jobs->jobs[i]))
+			r = layer_publish(store, &jobs->jobs[i].work, jobs->jobs[i].id, e);
+	return r;
+}
+
+int layer_jobs_run(const struct store *store, struct layer_jobs *jobs, struct error *e)
+{
+	unsigned parallel = jobs->parallel && jobs->parallel < PARALLEL_MAX ? jobs->parallel : count_processors();
+
+	for (;;) {
+		unsigned running = 0, waiting = 0;
+		int r;
+
+		for (size_t i = 0; i < jobs->n; i++)
+			running += jobs->jobs[i].state == LAYER_JOB_RUNS;
+		for (size_t i = 0; i < jobs->n; i++) {
+			struct layer_job *job = &jobs->jobs[i];
+
+			if (job->state != LAYER_JOB_WAITS)
+				continue;
+			if (running < parallel) {
+				r = add_name(job, start(store, jobs, job, e), e);
+				if (r)
+					return r;
+			}
+			running += job->state == LAYER_JOB_RUNS;
+			waiting += job->state == LAYER_JOB_WAITS;
+		}
+		report(jobs, !running && !waiting);
+		if (!running && !waiting)
+			return 0;
+		/* Who makes what we wait for may wait for what we have made. */
+		r = running ? 0 : layer_jobs_publish(store, jobs, e);
+		if (r)
+			return r;
+		r = listen_once(store, jobs, waiting && running < parallel, e);
+		if (r)
+			return r;
+	}
+}
+
+void layer_jobs_close(const struct store *store, struct layer_jobs *jobs)
+{
+	for (size_t i = 0; i < jobs->n; i++) {
+		struct layer_job *job = &jobs->jobs[i];
+
+		unpack_close(&job->call);
+		unpack_close(&job->feeder);
+		job->fd = fd_close(job->fd);
+		job->spool = fd_close(job->spool);
+		layer_end(store, &job->work);
+	}
+}
