@@ -2,7 +2,8 @@
 /*
  * Loads for measuring limits: what behaves well and is measured, and what misbehaves beside it.
  *
- *   load matrix|fft|memory SECONDS    work; prints how much per second
+ *   load turns matrix|fft|memory CPU  on that CPU: for every byte on standard input one turn of work, a few milliseconds;
+ *                                     prints its CPU time in nanoseconds
  *   load service SECONDS              wakes every millisecond, works a little; prints how many per second, and the
  *                                     median and 99th percentile of how late each was done, in microseconds
  *   load write FILE BYTES             direct writes; prints bytes per second
@@ -16,6 +17,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,19 +90,42 @@ static double work_memory(void)
 	return a[STREAM / 2];
 }
 
-static void measure(double (*work)(void), double seconds)
+static const struct {
+	const char *name;
+	double (*work)(void);
+	int times; /* in one turn */
+} works[] = {{"matrix", work_matrix, 12}, {"fft", work_fft, 16}, {"memory", work_memory, 1}};
+
+static long cpu_time(void)
 {
-	double sink = work(); /* warm */
-	double begin = now(), end;
-	long n = 0;
-	do {
-		sink += work();
-		n++;
-		end = now();
-	} while (end - begin < seconds);
+	struct timespec t;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return t.tv_sec * 1000000000L + t.tv_nsec;
+}
+
+static void take_turns(const char *name, int cpu)
+{
+	cpu_set_t set;
+	double sink = 0;
+	size_t k = 0;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		err(1, "CPU %d", cpu);
+	while (k < sizeof(works) / sizeof(*works) && strcmp(works[k].name, name))
+		k++;
+	if (k == sizeof(works) / sizeof(*works))
+		errx(2, "no work '%s'", name);
+	for (int i = 0; i < 2 * works[k].times; i++) /* warm */
+		sink += works[k].work();
+	while (getchar() != EOF) {
+		long begin = cpu_time();
+		for (int i = 0; i < works[k].times; i++)
+			sink += works[k].work();
+		printf("%ld\n", cpu_time() - begin);
+	}
 	if (isnan(sink)) /* else nobody would need the work */
 		errx(1, "the work went wrong");
-	printf("%.3f\n", n / (end - begin));
 }
 
 static int by_size(const void *a, const void *b)
@@ -215,12 +240,9 @@ int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "", *first = argc > 2 ? argv[2] : "1";
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (!strcmp(what, "matrix"))
-		measure(work_matrix, atof(first));
-	else if (!strcmp(what, "fft"))
-		measure(work_fft, atof(first));
-	else if (!strcmp(what, "memory"))
-		measure(work_memory, atof(first));
+	setvbuf(stdin, NULL, _IONBF, 0);
+	if (!strcmp(what, "turns") && argc == 4)
+		take_turns(first, atoi(argv[3]));
 	else if (!strcmp(what, "service"))
 		serve(atof(first));
 	else if (!strcmp(what, "write") && argc == 4)
