@@ -168,11 +168,23 @@ int cgroup_extend(const struct cgroup_host *host, const struct cgroup *cgroup, c
 		  struct arena *arena, struct cgroup *ret, struct error *e) must_check;
 
 /*
+ * Who is killed in the middle leaves a journal: save() is called with a text, a line for each value that is about to be
+ * replaced, before anything is written.  Keep it until the update is done; whoever finds one hands it to cgroup_revert().
+ */
+struct cgroup_journal {
+	int (*save)(void *data, const char *text, struct error *e);
+	void *data;
+};
+
+/*
  * A patch: sets what resources names, nothing else; reads back; on failure the old values are written again.  Devices
- * are left alone (engines send their rules along with every patch).
+ * are left alone (engines send their rules along with every patch).  journal may be NULL.
  */
 int cgroup_update(const struct cgroup_host *host, const struct cgroup *cgroup, const struct spec_resources *resources,
-		  struct error *e) must_check;
+		  const struct cgroup_journal *journal, struct error *e) must_check;
+
+/* Writes the values of a journal again; what can't be written is warned of. */
+void cgroup_revert(const char *text);
 
 /* Other device rules, all of them, for a running container: v2 exchanges the program in place. */
 int cgroup_update_devices(const struct cgroup_host *host, const struct cgroup *cgroup,

@@ -366,6 +366,57 @@ static void undo(struct change *changes, size_t n)
 		}
 }
 
+/* ---- the journal: FOLDER TAB FILE TAB OLD VALUE ---- */
+
+static int save_journal(const struct cgroup_journal *journal, const struct change *changes, size_t n, struct error *e)
+{
+	auto_str text = STR_INIT;
+
+	if (!journal)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		if (changes[i].old)
+			str_addf(&text, "%s\t%s\t%.*s\n", changes[i].folder, changes[i].file,
+				 (int)strcspn(changes[i].old, "\n"), changes[i].old);
+	return journal->save(journal->data, str_peek(&text), e);
+}
+
+/* Cuts the word before end out of *p, and goes on after it; NULL: it is not there. */
+static char *cut_word(char **p, char end)
+{
+	char *word = *p, *stop = strchr(word, end);
+
+	if (!stop)
+		return NULL;
+	*stop = 0;
+	*p = stop + 1;
+	return word;
+}
+
+void cgroup_revert(const char *text)
+{
+	auto_arena arena = ARENA_INIT;
+	char *p = arena_strdup(&arena, text);
+	struct change *changes;
+	size_t n = 0, lines = 0;
+
+	for (const char *c = text; *c; c++)
+		lines += *c == '\n';
+	changes = arena_array(&arena, struct change, lines);
+	while (*p) {
+		struct change c = {.folder = cut_word(&p, '\t'), .done = true};
+
+		c.file = c.folder ? cut_word(&p, '\t') : NULL;
+		c.old = c.file ? cut_word(&p, '\n') : NULL;
+		if (!c.old)
+			break;
+		if (!*c.old) /* an empty cpuset is written as an empty line */
+			c.old = "\n";
+		changes[n++] = c;
+	}
+	undo(changes, n);
+}
+
 /* ---- all of it ---- */
 
 /* The kernel reclaims, and at last kills, to get below a new memory.max; asked to, we look first. */
@@ -430,7 +481,7 @@ static int prepare_all(const struct limits *l, const struct cgroup *cgroup, stru
 }
 
 int cgroup_update(const struct cgroup_host *host, const struct cgroup *cgroup, const struct spec_resources *resources,
-		  struct error *e)
+		  const struct cgroup_journal *journal, struct error *e)
 {
 	auto_arena arena = ARENA_INIT;
 	struct change *changes;
@@ -450,6 +501,8 @@ int cgroup_update(const struct cgroup_host *host, const struct cgroup *cgroup, c
 		return r;
 	changes = arena_array(&arena, struct change, l.n_writes + 1);
 	r = prepare_all(&l, cgroup, changes, &n, e);
+	if (!r)
+		r = save_journal(journal, changes, n, e);
 	if (r < 0)
 		return r;
 	r = write_all(changes, n, e);

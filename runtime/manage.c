@@ -141,6 +141,8 @@ static void fill_state(const struct handle *h, struct arena *arena, struct conta
 							    arena_strdup(arena, r->cgroup.paths[i].path)};
 }
 
+static void recover_update(struct handle *h);
+
 int container_state(const struct runtime *runtime, const char *id, struct arena *arena, struct container_state *ret,
 		    struct error *e)
 {
@@ -149,6 +151,8 @@ int container_state(const struct runtime *runtime, const char *id, struct arena 
 
 	if (r)
 		return r;
+	if (h.status != CONTAINER_STOPPED && record_has_undo(h.folder))
+		recover_update(&h);
 	fill_state(&h, arena, ret);
 	ret->updates = record_load_updates(h.folder, arena);
 	return 0;
@@ -657,15 +661,93 @@ static int set_devices(struct handle *h, const struct cgroup_host *host, const s
 	return r ? r : cgroup_update_devices(host, &h->record.cgroup, rules, e);
 }
 
+/*
+ * What an update replaces, for whoever comes after one that was killed: two lines with what is not the kernel's, then the
+ * control files (cgroup_revert).
+ */
+struct undo {
+	struct handle *handle;
+	const char *updates; /* NULL: there were none */
+	const char *devices; /* NULL: they do not change */
+	const char *text;    /* all of it, once it is saved */
+};
+
+static int save_undo(void *data, const char *control_files, struct error *e)
+{
+	struct undo *undo = data;
+	struct handle *h = undo->handle;
+
+	undo->text = arena_format(&h->arena, "%s\n%s\n%s", undo->updates ? undo->updates : "",
+				  undo->devices ? undo->devices : "", control_files);
+	return record_save_undo(h->folder, undo->text, e);
+}
+
+static int set_rules(struct handle *h, const struct cgroup_host *host, const char *json, struct error *e)
+{
+	struct spec_resources *rules;
+	int r = spec_parse_resources(json, strlen(json), "undo", &h->arena, &rules, e);
+
+	return r ? r : set_devices(h, host, rules, e);
+}
+
+/* Puts back what text, of save_undo(), says. */
+static int revert(struct handle *h, const struct cgroup_host *host, const char *text, struct error *e)
+{
+	const char *devices = strchr(text, '\n'), *files = devices ? strchr(devices + 1, '\n') : NULL;
+	const char *updates;
+	int r = 0;
+
+	if (!files) /* half written it never is: the file appears whole */
+		return error_bug(e, "container '%s': broken record of what an update replaces", h->record.id);
+	updates = arena_format(&h->arena, "%.*s", (int)(devices - text), text);
+	cgroup_revert(files + 1);
+	if (files > devices + 1)
+		r = set_rules(h, host, arena_format(&h->arena, "%.*s", (int)(files - devices - 1), devices + 1), e);
+	if (!r)
+		r = record_restore_updates(h->folder, *updates ? updates : NULL, e);
+	if (!r)
+		record_drop_undo(h->folder);
+	return r;
+}
+
+/* An update that was killed in the middle did nothing. */
+static int recover(struct handle *h, const struct cgroup_host *host, struct error *e)
+{
+	const char *text = record_load_undo(h->folder, &h->arena);
+
+	return text ? revert(h, host, text, e) : 0;
+}
+
+/* Who looks at a container whose update was killed puts it right; one that still goes on is waited for. */
+static void recover_update(struct handle *h)
+{
+	auto_arena arena = ARENA_INIT;
+	struct cgroup_host *host;
+	auto_fd lock = -1;
+	struct error e;
+	int r = record_lock_updates(h->folder, h->record.id, &lock, &e);
+
+	if (!r)
+		r = cgroup_host_find(&arena, &host, &e);
+	if (!r)
+		r = recover(h, host, &e);
+	if (r)
+		log_warning("%s", e.text);
+}
+
 static int update_locked(struct handle *h, const struct container_update *update, struct error *e)
 {
+	struct undo undo = {.handle = h};
+	const struct cgroup_journal journal = {save_undo, &undo};
 	struct spec_resources *old_devices = NULL, *devices = NULL;
-	auto_free char *old_schemata = NULL, *patch = NULL;
+	auto_free char *old_schemata = NULL, *patch = NULL, *old_rules = NULL;
 	auto_arena arena = ARENA_INIT;
 	struct cgroup_host *host;
 	struct error ignored;
 	int r = cgroup_host_find(&arena, &host, e);
 
+	if (!r)
+		r = recover(h, host, e);
 	if (!r)
 		r = extend_cgroup(h, host, update->resources, e);
 	if (!r && update->n_devices)
@@ -674,14 +756,19 @@ static int update_locked(struct handle *h, const struct container_update *update
 		r = update_rdt(h, update, &old_schemata, e);
 	if (r)
 		return r;
-	if (devices)
+	undo.updates = record_load_updates(h->folder, &h->arena);
+	undo.devices = old_rules = devices ? spec_encode_resources(old_devices, 0) : NULL;
+	patch = encode_update(update, devices);
+	r = cgroup_update(host, &h->record.cgroup, update->resources, &journal, e);
+	if (!r && devices)
 		r = set_devices(h, host, devices, e);
 	if (!r)
-		r = cgroup_update(host, &h->record.cgroup, update->resources, e);
-	patch = r ? NULL : encode_update(update, devices);
-	if (!r)
-		return record_add_update(h->folder, h->record.id, patch, e);
-	if (devices && set_devices(h, host, old_devices, &ignored))
+		r = record_add_update(h->folder, h->record.id, patch, e);
+	if (!r) {
+		record_drop_undo(h->folder);
+		return 0;
+	}
+	if (undo.text && revert(h, host, undo.text, &ignored))
 		log_warning("%s", ignored.text);
 	if (old_schemata)
 		rdt_restore(&h->record.rdt, old_schemata);

@@ -20,6 +20,7 @@
 #define RECORD_INIT "init"
 #define RECORD_EXIT "exit"
 #define RECORD_UPDATES "updates"
+#define RECORD_UNDO "undo"
 
 enum {
 	MAX_RECORD = 64 << 20,
@@ -374,6 +375,40 @@ const char *record_load_updates(int folder, struct arena *arena)
 	auto_free char *text = NULL;
 
 	return file_read(folder, RECORD_UPDATES, MAX_RECORD, &text, NULL) ? NULL : arena_strdup(arena, text);
+}
+
+int record_restore_updates(int folder, const char *text, struct error *e)
+{
+	int r = text ? file_replace(folder, RECORD_UPDATES, 0600, text, strlen(text))
+		: unlinkat(folder, RECORD_UPDATES, 0) < 0 && errno != ENOENT ? -errno
+									     : 0;
+
+	return r ? error_system(e, -r, "restore the record of updates") : 0;
+}
+
+int record_save_undo(int folder, const char *text, struct error *e)
+{
+	int r = file_replace(folder, RECORD_UNDO, 0600, text, strlen(text));
+
+	return r ? error_system(e, -r, "write down what the update replaces") : 0;
+}
+
+const char *record_load_undo(int folder, struct arena *arena)
+{
+	auto_free char *text = NULL;
+
+	return file_read(folder, RECORD_UNDO, MAX_RECORD, &text, NULL) ? NULL : arena_strdup(arena, text);
+}
+
+bool record_has_undo(int folder)
+{
+	return !faccessat(folder, RECORD_UNDO, F_OK, AT_SYMLINK_NOFOLLOW);
+}
+
+void record_drop_undo(int folder)
+{
+	if (unlinkat(folder, RECORD_UNDO, 0) < 0 && errno != ENOENT)
+		log_warning("the record of an update that is done can't be removed: %s", strerror(errno));
 }
 
 int record_save_seccomp(int folder, const struct seccomp_program *program, struct error *e)

@@ -9,6 +9,7 @@
  *   start        the socket on which init waits for `holm start`; gone once it was started
  *   seccomp      the BPF program, for exec
  *   updates      what `holm update` was asked, all of it merged: {"resources": ..., "intelRdt": ...}; absent: nothing yet
+ *   undo         while an update goes on: what it replaces.  Found by another, that one was killed in the middle
  *   exit         the payload's exit status, where holm was its parent to the end (run --keep)
  *   notify/      the readiness socket's folder
  *
@@ -80,6 +81,15 @@ int record_lock_updates(int folder, const char *id, int *ret_lock, struct error 
 
 /* The JSON of `updates`; NULL: there were none. */
 const char *record_load_updates(int folder, struct arena *arena);
+
+/* `updates` as it was before; NULL: there was none. */
+int record_restore_updates(int folder, const char *text, struct error *e) must_check;
+
+/* The text of `undo`: save, look (NULL: there is none), remove. */
+int record_save_undo(int folder, const char *text, struct error *e) must_check;
+const char *record_load_undo(int folder, struct arena *arena);
+void record_drop_undo(int folder);
+bool record_has_undo(int folder);
 
 int record_save_seccomp(int folder, const struct seccomp_program *program, struct error *e) must_check;
 

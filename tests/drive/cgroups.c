@@ -656,27 +656,27 @@ static void test_update(void)
 
 	if (!start_box(&b, "update"))
 		return;
-	went(cgroup_update(b.host, &b.plan.cgroup, &grow, &b.e), &b.e, "memory and swap grow together");
+	went(cgroup_update(b.host, &b.plan.cgroup, &grow, NULL, &b.e), &b.e, "memory and swap grow together");
 	value_is(&b, CGROUP_MEMORY, "memory.limit_in_bytes", "memory.max", "268435456", "268435456");
 	if (swap)
 		value_is(&b, CGROUP_MEMORY, "memory.memsw.limit_in_bytes", "memory.swap.max", "268435456", "0");
 	value_is(&b, CGROUP_PIDS, "pids.max", "pids.max", "20", "20");
-	went(cgroup_update(b.host, &b.plan.cgroup, &shrink, &b.e), &b.e, "and shrink together");
+	went(cgroup_update(b.host, &b.plan.cgroup, &shrink, NULL, &b.e), &b.e, "and shrink together");
 	value_is(&b, CGROUP_MEMORY, "memory.limit_in_bytes", "memory.max", "50331648", "50331648");
-	went(cgroup_update(b.host, &b.plan.cgroup, &period, &b.e), &b.e, "the period alone");
+	went(cgroup_update(b.host, &b.plan.cgroup, &period, NULL, &b.e), &b.e, "the period alone");
 	value_is(&b, CGROUP_CPU, "cpu.cfs_period_us", "cpu.max", "50000", "50000 50000");
 	result(tell(&b, 's') == 'y', "memory in use");
-	refused(cgroup_update(b.host, &b.plan.cgroup, &below, &b.e), &b.e, ERROR_LIMIT, "bytes in use",
+	refused(cgroup_update(b.host, &b.plan.cgroup, &below, NULL, &b.e), &b.e, ERROR_LIMIT, "bytes in use",
 		"checkBeforeUpdate refuses a limit below the usage");
 	if (has_controller(&b, CGROUP_CPUSET)) {
 		went(cgroup_extend(b.host, &b.plan.cgroup, &bad, &b.arena, &more, &b.e), &b.e, "extend");
-		refused(cgroup_update(b.host, &more, &bad, &b.e), &b.e, ERROR_SYSTEM, "cpu.cpus",
+		refused(cgroup_update(b.host, &more, &bad, NULL, &b.e), &b.e, ERROR_SYSTEM, "cpu.cpus",
 			"an update that fails in the end");
 		value_is(&b, CGROUP_PIDS, "pids.max", "pids.max", "20", "20");
 		value_is(&b, CGROUP_CPU, "cpu.shares", "cpu.weight", "1024", "100");
 		b.plan.cgroup = more; /* the folder for cpuset goes with the rest */
 	}
-	went(cgroup_update(b.host, &b.plan.cgroup, &lift, &b.e), &b.e, "the memory limit is lifted");
+	went(cgroup_update(b.host, &b.plan.cgroup, &lift, NULL, &b.e), &b.e, "the memory limit is lifted");
 	value_is(&b, CGROUP_MEMORY, "memory.limit_in_bytes", "memory.max", "9223372036854771712", "max");
 	end_box(&b, "update");
 }
@@ -693,7 +693,7 @@ static void test_extend(void)
 		return;
 	result(tell(&b, '1') == 'y', "a second process");
 	went(cgroup_extend(b.host, &b.plan.cgroup, &r, &b.arena, &more, &b.e), &b.e, "extend");
-	went(cgroup_update(b.host, &more, &r, &b.e), &b.e, "update with new hierarchies");
+	went(cgroup_update(b.host, &more, &r, NULL, &b.e), &b.e, "update with new hierarchies");
 	b.plan.cgroup = more;
 	value_is(&b, CGROUP_CPU, "cpu.cfs_quota_us", "cpu.max", "20000", "20000 100000");
 	value_is(&b, CGROUP_PIDS, "pids.max", "pids.max", "7", "7");
@@ -725,9 +725,9 @@ static void test_realtime(void)
 		return;
 	value_is(&a, CGROUP_CPU, "cpu.rt_runtime_us", "", "20000", "");
 	value_is(&b, CGROUP_CPU, "cpu.rt_runtime_us", "", "20000", "");
-	went(cgroup_update(a.host, &a.plan.cgroup, &more, &a.e), &a.e, "more realtime");
+	went(cgroup_update(a.host, &a.plan.cgroup, &more, NULL, &a.e), &a.e, "more realtime");
 	value_is(&a, CGROUP_CPU, "cpu.rt_runtime_us", "", "30000", "");
-	refused(cgroup_update(a.host, &a.plan.cgroup, &too_much, &a.e), &a.e, ERROR_SYSTEM, "cpu.realtimeRuntime",
+	refused(cgroup_update(a.host, &a.plan.cgroup, &too_much, NULL, &a.e), &a.e, ERROR_SYSTEM, "cpu.realtimeRuntime",
 		"more than the host has is refused");
 	end_box(&a, "realtime");
 	end_box(&b, "realtime");
@@ -994,7 +994,7 @@ static void test_systemd(void)
 		fd_close(again.control);
 	}
 	result(tell(&b, 'x') == 'y', "and the first is left alone");
-	went(cgroup_update(b.host, &b.plan.cgroup, &more, &b.e), &b.e, "update");
+	went(cgroup_update(b.host, &b.plan.cgroup, &more, NULL, &b.e), &b.e, "update");
 	value_is(&b, CGROUP_MEMORY, "memory.limit_in_bytes", "memory.max", "134217728", "134217728");
 	end_box(&b, "systemd");
 	snprintf(command, sizeof(command), "! systemctl %s list-units --all --plain --no-legend | grep -q %s-unit",

@@ -156,6 +156,43 @@ if is_holm; then
 	is 'record and kernel agree after them' "$(holm state "$id" | jq -r '.updates.resources.pids.limit')" "$(limit pids.max)"
 fi
 
+# --- killed in the middle: all or nothing, and the record says which ---
+
+killed_at() { # SYSTEM-CALL N
+	strace -qq -o "$work/trace" -e trace="$1" -e inject="$1:signal=KILL:when=$2" \
+		"$HOLM" --root "$state" update --pids-limit "$((100 + $2))" --memory "$((80 + $2))M" -u cgroup.max.depth="$((10 + $2))" "$id" \
+		>"$work/said" 2>&1
+	[ $? -ne 0 ]
+}
+if is_holm && [ "$HOLM_WHERE" = host ]; then # with strace, and a processor that is not emulated
+	holm update --pids-limit 100 --memory 80M --memory-swap -1 -u cgroup.max.depth=10 "$id" || not_ok 'before the kills'
+	before='100 83886080 10' torn=''
+	for call in write renameat unlinkat flock; do
+		for n in 1 2 3 4 5 6 7 8 9 10; do
+			killed_at $call $n || break
+			record=$(holm state "$id" | jq -r '.updates.resources | "\(.pids.limit) \(.memory.limit) \(.unified["cgroup.max.depth"])"')
+			now="$(limit pids.max) $(limit memory.limit_in_bytes memory.max) $(limit cgroup.max.depth)"
+			[ "$now" = "$record" ] && { [ "$now" = "$before" ] || [ "$now" = "$((100 + n)) $(((80 + n) << 20)) $((10 + n))" ]; } ||
+				torn+="$call $n: $now, recorded $record, before $before"$'\n'
+			before=$now
+		done
+		before="$(limit pids.max) $(limit memory.limit_in_bytes memory.max) $(limit cgroup.max.depth)"
+	done
+	is 'an update that is killed is whole or nothing' "$torn" ''
+	pids=()
+	for n in $(seq 100); do
+		holm update --pids-limit $((200 + n)) --memory $((64 + n))M "$id" &
+		pids+=($!)
+	done
+	failed=0
+	for n in "${pids[@]}"; do wait "$n" || failed=$((failed + 1)); done
+	is 'a hundred updates at once' $failed 0
+	record=$(holm state "$id" | jq -r '.updates.resources | "\(.pids.limit) \(.memory.limit)"')
+	is 'end with what one of them asked for, and record and kernel agree' "$record" "$(limit pids.max) $(limit memory.limit_in_bytes memory.max)"
+	is 'both limits are the same update'"'"'s' "$((($(limit memory.limit_in_bytes memory.max) >> 20) - 64))" "$(($(limit pids.max) - 200))"
+	holm update --pids-limit 45 --memory 50M "$id"
+fi
+
 # --- devices ---
 
 if is_holm; then
