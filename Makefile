@@ -68,7 +68,7 @@ INIT_CFLAGS := -std=gnu17 -Os -ffreestanding -fno-builtin -fno-stack-protector -
 	$(if $(filter x86_64,$(arch)),-fcf-protection=none) $(WARNINGS)
 INIT_LDFLAGS := -nostdlib -static -s -Wl,--gc-sections,--build-id=none,-z,noseparate-code,-z,noexecstack
 
-.PHONY: all programs test-programs check unit integration check-vm check-arm64 check-engines check-headers lint format fuzz bench bench-limits bench-net try install \
+.PHONY: all programs test-programs check unit integration check-vm check-arm64 check-engines check-headers lint format fuzz bench bench-limits bench-net bench-engines try install \
 	uninstall clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -212,6 +212,10 @@ bench-net: ## measure networks: starts, scale, traffic, beside Podman's and Dock
 	$(Q)tests/packages build bench
 	$(Q)$(MAKE) --no-print-directory test-programs
 	$(Q)BUILD=$(BUILD) tests/bench/net $(BENCH)
+
+bench-engines: test-programs ## measure Podman, ctr and Docker with holm, crun and runc (ENGINES=, ROUNDS=, STORM=)
+	$(Q)tests/packages build check engines bench
+	$(Q)BUILD=$(BUILD) tests/bench/engines
 
 try: ## the first two minutes with holm
 	$(Q)tests/packages build try
