@@ -7,13 +7,7 @@ needs=(buildah skopeo)
 # shellcheck source=tests/engines/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-cat >/run/engine/containers.conf <<CONF
-[engine]
-cgroup_manager = "cgroupfs"
-runtime = "$RUNTIME"
-[engine.runtimes]
-$RUNTIME = ["$runtime"]
-CONF
+podman_conf >/run/engine/containers.conf
 export CONTAINERS_CONF=/run/engine/containers.conf BUILDAH_ISOLATION=oci BUILDAH_RUNTIME=$runtime
 buildah() {
 	timeout -k 1 60 /usr/bin/buildah "$@"
