@@ -2,9 +2,13 @@
 #include "cmd/output.h"
 #include "cmd/verbs.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "spec/json.h"
+#include "storage/quota.h"
 
 struct check_options {
 	bool json;
@@ -46,10 +50,36 @@ static char *print_table(const struct cgroup_check *checks, size_t n)
 	return str_steal(&out);
 }
 
+/* The data folder, or, as long as it is not made, the one that it will be made in; -1: neither. */
+static int open_nearest(const char *path, struct arena *arena)
+{
+	char *copy = arena_strdup(arena, path), *slash;
+	int fd;
+
+	while ((fd = open(*copy ? copy : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 && errno == ENOENT &&
+	       (slash = strrchr(copy, '/')))
+		*slash = 0;
+	return fd;
+}
+
+/* How a limit on what an instance writes is kept. */
+static struct cgroup_check check_storage(const struct invocation *call)
+{
+	struct cgroup_check check = {.what = "holm.storage.size", .detail = "there is no data folder"};
+	auto_fd fd = call->runtime.data ? open_nearest(call->runtime.data, call->arena) : -1;
+	char why[256];
+
+	if (fd < 0)
+		return check;
+	check.can = quota_find(fd, call->runtime.rootless, why, sizeof(why)) != QUOTA_NONE;
+	check.detail = arena_strdup(call->arena, why);
+	return check;
+}
+
 static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
 	const struct check_options *o = options;
-	struct cgroup_check *checks;
+	struct cgroup_check *checks, *all;
 	auto_free char *text = NULL;
 	size_t n_checks;
 	int r;
@@ -58,7 +88,10 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	r = container_check(&call->runtime, call->arena, &checks, &n_checks, e);
 	if (r)
 		return r;
-	text = o->json ? print_json(checks, n_checks) : print_table(checks, n_checks);
+	all = arena_array(call->arena, struct cgroup_check, n_checks + 1);
+	memcpy(all, checks, n_checks * sizeof(*all));
+	all[n_checks++] = check_storage(call);
+	text = o->json ? print_json(all, n_checks) : print_table(all, n_checks);
 	return output_write(text, e);
 }
 
