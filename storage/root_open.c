@@ -94,10 +94,7 @@ static int add_top(struct opening *o, struct error *e)
 	if (r)
 		return r;
 	/* What a volatile overlay leaves behind, so that nobody takes its upper for whole: root.json knows better. */
-	if (unlinkat(o->overlay.work, "work/incompat/volatile", AT_REMOVEDIR) < 0 && errno != ENOENT)
-		return error_system(e, errno, "clean '" ROOT_WORK "'");
-	unlinkat(o->overlay.work, "work/incompat", AT_REMOVEDIR);
-	return 0;
+	return tree_remove(o->overlay.work, "work/incompat", e);
 }
 
 static int gather(struct opening *o, struct error *e)

@@ -1,0 +1,236 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Roots that holm makes: a layer of the container's own over root.path, an image file, or layers.
+# File systems are mounted here: in a mount namespace of the test's own.
+if [ "$(id -u)" -eq 0 ] && [ -z "${HOLM_TEST_NAMESPACE:-}" ]; then
+	HOLM_TEST_NAMESPACE=1 exec unshare --mount --propagation private "$0" "$@"
+fi
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/storage.sh"
+
+is_holm || skip_all 'about holm alone'
+[ "$(id -u)" -eq 0 ] || skip_all 'needs root'
+
+# --- a layer over root.path ---------------------------------------------------------------------------------------------
+
+storage_bundle '.holm.storage.volatile = true' -- sh -c 'echo new >/new; rm /bin/awk; mkdir /etc/sub; mv /etc/group /etc/sub; cat /new; ls /etc/sub'
+is 'what is written is there' "$(holm run "$id")" $'new\ngroup'
+is 'and not in the folder below' "$(ls -d "$rootfs"/new "$rootfs/bin/awk" "$rootfs/etc/group" 2>/dev/null)" \
+	"$rootfs/bin/awk"$'\n'"$rootfs/etc/group"
+is 'nothing of it stays' "$(ls "$data/instances")" ''
+
+storage_bundle '.holm.storage.volatile = true' -- sleep 100
+run_detached
+is 'while it runs it has a folder' "$(ls "$data/instances")" "$id"
+is 'that is its own alone' "$(stat -c %a "$data/instances/$id")" 700
+fact 'root.json says what lies below' "$(cat "$data/instances/$id/root.json")" .folder "$rootfs"
+holm exec "$id" sh -c 'echo x >/in-upper'
+is 'the upper folder has what it writes' "$(cat "$data/instances/$id/upper/in-upper")" x
+refuses 'a second one of that name is refused' 'exists' holm run "$id"
+holm delete --force "$id"
+is 'delete removes it' "$(ls "$data/instances")" ''
+
+storage_bundle '.holm.storage.volatile = true' -- sh -c 'echo started >/f; cat /f'
+create && is 'made by create' "$(ls "$data/instances")" "$id"
+check 'and started' holm start "$id"
+wait_status stopped
+holm delete "$id"
+is 'gone after delete' "$(ls "$data/instances")" ''
+
+storage_bundle '.holm.storage.volatile = true' '.process.args = ["/no/such/program"]'
+refuses 'a start that fails' 'no such' holm run "$id"
+is 'leaves nothing' "$(ls "$data/instances")" ''
+
+# --- an instance's own bundle ----------------------------------------------------------------------------------------------
+
+storage_bundle '.holm.storage.volatile = true' -- sh -c 'echo -n x >>/kept; cat /kept'
+mkdir -m 700 "$data/instances/$id"
+cp "$bundle/config.json" "$data/instances/$id/"
+bundle=$data/instances/$id
+is 'a bundle among the instances' "$(holm run "$id")" x
+is 'keeps its root' "$(holm run "$id")" xx
+is 'also after delete' "$(cat "$bundle/upper/kept")" xx
+jq '.boot = "00000000-0000-0000-0000-000000000000"' "$bundle/root.json" >"$work/r" && cp "$work/r" "$bundle/root.json"
+is 'what was not flushed before a crash of the host is thrown away' "$(holm run "$id")" x
+config 'del(.holm.storage.volatile)'
+is 'what was flushed since is kept' "$(holm run "$id")" xx
+storage_bundle '.holm.storage.volatile = true' -- true
+mkdir -m 700 "$data/instances/$id" && touch "$data/instances/$id/config.json"
+refuses 'the name of an instance is refused to other bundles' "is the name of an instance" holm run "$id"
+check 'which stays' test -e "$data/instances/$id/config.json"
+rm -r "${data:?}/instances"/*
+
+# --- read-only -------------------------------------------------------------------------------------------------------------
+
+empty=$work/empty
+mkdir -p "$empty/bin" && cp "$rootfs/bin/busybox" "$empty/bin/busybox" && ln -s busybox "$empty/bin/sh"
+storage_bundle '.holm.storage.volatile = true | .root.readonly = true | .root.path = $empty' -- \
+	sh -c 'busybox touch /x; echo $?; busybox ls -d /proc /sys; busybox sleep 100'
+run_detached
+wait_for 10 grep -q /sys "$work/$id.out"
+is 'a read-only root has folders for its mounts' "$(cat "$work/$id.out")" \
+	$'touch: /x: Read-only file system\n1\n/proc\n/sys'
+is 'made in memory' "$(ls "$data/instances/$id/upper" "$empty")" \
+	"$(printf '%s:\n\n%s:\nbin' "$data/instances/$id/upper" "$empty")"
+holm delete --force "$id"
+
+# --- user namespaces ---------------------------------------------------------------------------------------------------------
+
+user_namespace='.linux.namespaces += [{"type": "user"}]
+	| .linux.uidMappings = [{"containerID": 0, "hostID": $base, "size": 65536}]
+	| .linux.gidMappings = [{"containerID": 0, "hostID": $base, "size": 65536}]
+	| .process.capabilities[] += ["CAP_CHOWN"]'
+for base in 100000 300000; do
+	storage_bundle --argjson base $base '.holm.storage.volatile = true' "$user_namespace" -- \
+		sh -c 'stat -c %u:%g / /bin/busybox /etc/passwd; echo x >>/etc/group; touch /new; chown 5:6 /new; stat -c %u:%g /new; sleep 100'
+	run_detached
+	wait_for 10 grep -q 5:6 "$work/$id.out"
+	is "ids from $base: all below belongs to its root" "$(cat "$work/$id.out")" $'0:0\n0:0\n0:0\n5:6'
+	is "ids from $base: on the disk they are the container's" \
+		"$(stat -c %u:%g "$data/instances/$id"/upper/{,new,etc/group})" $'0:0\n5:6\n0:0'
+	is "ids from $base: the process has the host's" "$(stat -c %u "/proc/$(pid_of)")" "$base"
+	holm delete --force "$id"
+done
+is 'the folder below is as it was' "$(stat -c %u "$rootfs/bin/busybox"; tail -n 1 "$rootfs/etc/group")" $'0\nuser:x:1000:'
+storage_bundle --argjson base 100000 '.holm.storage.volatile = true | .root.readonly = true | .root.path = $empty' \
+	"$user_namespace" -- sh -c 'busybox stat -c %u /bin /proc/self/stat; busybox touch /x'
+like 'read-only in a user namespace' "$(holm run "$id" 2>&1)" $'^0\n0\ntouch: /x: Read-only'
+
+# --- limits: a file system in a file -------------------------------------------------------------------------------------------
+
+full='dd if=/dev/zero of=/big bs=64k count=2000 2>&1 | grep -o "No space left on device"; df -k / | tail -n 1'
+if [ "$("$HOLM" --data "$data" check --json | jq -r '.[] | select(.what == "holm.storage.size") | .detail')" = 'project quotas of the file system' ]; then
+	skip 'a file system in a file' 'this data folder has project quotas'
+elif [ ! -e /dev/loop-control ]; then
+	skip 'a file system in a file' 'no loop devices'
+else
+	before=$(loops)
+	storage_bundle '.holm.storage.size = "48M"' -- sh -c "$full"
+	said=$(holm run "$id")
+	like 'a full disk is full' "$said" 'No space left on device'
+	read -r _ size _ <<<"$(tail -n 1 <<<"$said")"
+	check 'df shows the limit' test "$size" -gt 30000 -a "$size" -le 49152
+	is 'its loop device is gone' "$(loops)" "$before"
+	storage_bundle --argjson base 100000 '.holm.storage.size = "48M" | .holm.storage.inodes = 1000' "$user_namespace" -- \
+		sh -c 'i=0; while [ $i -lt 3000 ] && touch /f$i 2>/dev/null; do i=$((i + 1)); done; [ $i -gt 500 ] && [ $i -lt 1600 ] && echo limited'
+	is 'files are limited too, also in a user namespace' "$(holm run "$id")" limited
+	storage_bundle '.holm.storage.inodes = 1000' -- true
+	refuses 'a limit of files alone is refused there' 'a limit of files needs one of bytes too' holm run "$id"
+fi
+
+# --- limits: project quotas ----------------------------------------------------------------------------------------------------
+
+# quota_case TYPE MAKER...: the same on a file system of that type
+quota_case() {
+	local type=$1 disk=$work/$1.img mount=$work/$1 before
+	shift
+	command -v "$1" >/dev/null || { skip "project quotas of $type" "there is no $1"; return; }
+	truncate -s 512M "$disk"
+	"$@" "$disk" >"$work/said" 2>&1 && mkdir "$mount" && mount -o loop,prjquota "$disk" "$mount" 2>>"$work/said" ||
+		{ skip "project quotas of $type" "this kernel can't mount it with them"; return; }
+	before=$data
+	data=$mount/data
+	like "$type: holm check sees them" "$("$HOLM" --data "$data" check)" 'holm.storage.size +yes +project quotas'
+	storage_bundle '.holm.storage.size = "20M" | .holm.storage.inodes = 100' -- sh -c "$full; rm /big
+		i=0; while [ \$i -lt 300 ] && touch /f\$i 2>/dev/null; do i=\$((i + 1)); done; [ \$i -gt 50 ] && [ \$i -le 100 ] && echo limited"
+	like "$type: bytes and files are limited, and df shows it" "$(holm run "$id" 2>&1)" \
+		$'No space left on device\n.* 20480 .*\nlimited$'
+	is "$type: the host is not full" "$(dd if=/dev/zero of="$mount/host" bs=1M count=50 2>&1 | tail -n 1 | cut -d' ' -f1)" 52428800
+	is "$type: the project id is given back" "$(ls "$data/projects")" ''
+	storage_bundle --argjson base 100000 '.holm.storage.size = "20M"' "$user_namespace" -- sh -c "$full"
+	like "$type: in a user namespace too" "$(holm run "$id" 2>&1)" $'No space left on device\n.* 20480 '
+	storage_bundle '.holm.storage.volatile = true' -- sh -c 'dd if=/dev/zero of=/big bs=1M count=3 2>/dev/null; sync; sleep 100'
+	run_detached
+	wait_for 20 eval '[ "$("$HOLM" --data "$data" storage -f json | jq ".instances[0].ownBytes >= 3145728")" = true ]'
+	fact "$type: use is counted also without a limit" "$("$HOLM" --data "$data" storage -f json)" \
+		'.instances[0] | .counted and .ownBytes >= 3145728 and .ownBytes < 4000000 and .ownFiles < 20'
+	holm delete --force "$id"
+	rm -r "$data"
+	data=$before
+	umount "$mount"
+	rm "$disk"
+}
+
+quota_case ext4 mkfs.ext4 -q -F -O quota,project
+quota_case xfs mkfs.xfs -q
+
+# --- image files -----------------------------------------------------------------------------------------------------------------
+
+# file_case TYPE COMMAND...: the root as one file
+file_case() {
+	local type=$1 file=$work/root.$1 before first
+	shift
+	command -v "$1" >/dev/null || { skip "a root of $type" "there is no $1"; return; }
+	grep -qw "$type" /proc/filesystems || modprobe -q "$type" || { skip "a root of $type" 'the kernel has none'; return; }
+	"$@" >"$work/said" 2>&1 || { not_ok "$*" "$(cat "$work/said")"; return; }
+	before=$(loops)
+	storage_bundle --arg file "$file" '.holm.image = $file | del(.root.path)' -- sh -c 'echo x >/new; cat /new /etc/group; sleep 100'
+	run_detached
+	first=$id
+	wait_for 10 grep -q user "$work/$id.out"
+	is "$type: the root is the file's" "$(cat "$work/$id.out")" $'x\nroot:x:0:\nuser:x:1000:'
+	storage_bundle --arg file "$file" --argjson base 100000 '.holm.image = $file | del(.root.path)' "$user_namespace" -- \
+		sh -c 'stat -c %u /bin/busybox; echo x >>/etc/group && tail -n 1 /etc/group; sleep 100'
+	run_detached
+	wait_for 10 grep -q x "$work/$id.out"
+	is "$type: mapped for a user namespace" "$(cat "$work/$id.out")" $'0\nx'
+	is "$type: both on one loop device" "$(($(loops | wc -w) - $(wc -w <<<"$before")))" 1
+	holm delete --force "$id"
+	holm delete --force "$first"
+	is "$type: which goes with the last" "$(loops)" "$before"
+}
+
+make_root "$rootfs"2
+file_case squashfs mksquashfs "$rootfs" "$work/root.squashfs" -quiet -no-progress
+file_case erofs mkfs.erofs "$work/root.erofs" "$rootfs"
+rm -rf "$rootfs"2
+storage_bundle --arg file "$rootfs/etc/passwd" '.holm.image = $file'
+refuses 'another file is refused' 'neither a squashfs nor an erofs image' holm run "$id"
+
+# --- hostile content --------------------------------------------------------------------------------------------------------------
+
+canary=$work/canary
+mkdir -p "$canary" && echo untouched >"$canary/file"
+digest() { find "$canary" -printf '%p %m %U %y %s\n' | sort | sha256sum; cat "$canary/file"; }
+before=$(digest)
+hostile=$work/hostile
+for link in dev proc sys tmp etc; do
+	rm -rf "$hostile" && mkdir -p "$hostile/bin" && cp "$rootfs/bin/busybox" "$hostile/bin/" && ln -s busybox "$hostile/bin/sh"
+	ln -s "$canary" "$hostile/$link"
+	storage_bundle '.holm.storage.volatile = true | .root.path = $hostile' --arg hostile "$hostile" -- true
+	holm run "$id" >/dev/null 2>&1
+	is "a layer whose /$link leads out changes nothing there" "$(digest)" "$before"
+done
+# An instance that has filled its upper with all that could mislead whoever reads or removes it.
+storage_bundle '.holm.storage.volatile = true | .process.capabilities[] += ["CAP_MKNOD", "CAP_DAC_OVERRIDE", "CAP_SYS_CHROOT"]' \
+	--arg canary "$canary" -- sh -c "cd /; ln -s $canary link; ln -s $canary upper; ln -s $canary/file root.json; mkdir -p deep/a/b
+	mkfifo fifo; chmod 0 deep; i=0; mkdir tree; cd tree; while [ \$i -lt 120 ]; do mkdir d\$i; cd d\$i; i=\$((i + 1)); done; rm -rf /bin/awk /etc/sub
+	ln /etc/passwd /hard; chmod 777 /; sleep 100"
+run_detached
+wait_for 10 test -e "$data/instances/$id/upper/hard"
+check 'its use can be measured' "$HOLM" --data "$data" storage
+check 'it can be removed' holm delete --force "$id"
+is 'and leads nowhere else' "$(digest)" "$before"
+is 'nothing of it is left' "$(ls -A "$data/instances")" ''
+
+# --- an ordinary user ---------------------------------------------------------------------------------------------------------------
+
+user=12345
+as_user() {
+	env -i PATH="$PATH" XDG_RUNTIME_DIR="$work/user" HOME="$work/user" setpriv --reuid=$user --regid=$user --clear-groups "$@"
+}
+mkdir -p "$work/user/bundle" && cp -a "$rootfs" "$work/user/bundle/rootfs"
+storage_bundle '.holm.storage.volatile = true | .root.path = "rootfs" | .linux.namespaces += [{"type": "user"}]
+	| .linux.uidMappings = [{"containerID": 0, "hostID": 12345, "size": 1}]
+	| .linux.gidMappings = [{"containerID": 0, "hostID": 12345, "size": 1}]
+	| (.mounts[] | select(.destination == "/dev/pts") | .options) -= ["gid=5"]' -- \
+	sh -c 'echo x >/new; rm /bin/awk; rm -r /home; mkdir /home; chmod 0 /home; cat /new; mkdir -p /a/b; chmod 500 /a; grep -o userxattr /proc/mounts'
+cp "$bundle/config.json" "$work/user/bundle/"
+chown -R $user:$user "$work/user"
+cp "$HOLM" "$work/holm"
+is 'by an ordinary user' "$(as_user "$work/holm" run --bundle "$work/user/bundle" "$id" 2>&1)" $'x\nuserxattr'
+is 'nothing of it is left there either' "$(ls -A "$work/user/.local/share/holm/instances")" ''
+check 'below all is as it was' test -e "$work/user/bundle/rootfs/bin/awk" -a -d "$work/user/bundle/rootfs/home"
+jq '.holm.storage.size = "10M"' "$bundle/config.json" >"$work/user/bundle/config.json"
+refuses 'a limit is refused' 'limits on what is written need root' as_user "$work/holm" run --bundle "$work/user/bundle" "$id"
