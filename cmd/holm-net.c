@@ -28,6 +28,7 @@ struct call {
 	void *array; /* of request->n elements, their size checked */
 	const struct net_port *ports;
 	int netns_fd; /* -1: none came */
+	int lock;     /* on the instance */
 	struct host host;
 };
 
@@ -207,11 +208,16 @@ static int join(struct call *call, struct error *e)
 	instance.netns_fd = call->netns_fd;
 	if (!r)
 		r = enter_each(call, &instance, &joinings, e);
-	/* All or none of these; an instance that runs and connects to one more keeps what it had. */
+	/*
+	 * All or none of these; an instance that runs and connects to one more keeps what it had.  To a holm that was killed
+	 * the members can't be answered: what it never hears of is undone too.
+	 */
 	for (uint32_t i = 0; r && joinings.all && i < joinings.n; i++)
 		if (joinings.all[i].is_prepared)
 			(void)!member_leave(&call->host, request->id, NULL, joinings.all[i].member.name, call->netns_fd,
 					    NULL);
+	if (r)
+		store_drop_instance(&call->host.store, request->id);
 	joinings_release(&joinings);
 	return r;
 }
@@ -302,8 +308,11 @@ static int collect_member(const struct net_member *member, void *data, struct er
 {
 	struct call *call = data;
 	char path[NET_PATH_SIZE];
-	int r;
+	auto_fd lock = -1;
+	int r = store_lock_instance(&call->host.store, member->id, false, &lock, e);
 
+	if (r)
+		return r == -ENOENT ? 0 : r;
 	store_instance_path(&call->host.store, member->id, path);
 	if (!*path || !access(path, F_OK) || errno != ENOENT)
 		return 0;
@@ -318,26 +327,33 @@ static int collect(struct call *call, struct error *e)
 
 enum netns_use { NO_NETNS, NEEDS_NETNS, MAY_HAVE_NETNS };
 
+/*
+ * What changes an instance has a lock on it, so that leaving waits for the end of a joining whose holm was killed, and
+ * two who publish do not overwrite each other's record.
+ */
+enum lock_use { NO_LOCK, LOCKS, LOCKS_NEW };
+
 static const struct {
 	int (*apply)(struct call *call, struct error *e);
 	size_t element; /* size of one element of the array */
 	enum netns_use netns;
+	enum lock_use lock;
 	bool has_ports, has_host;
 } operations[_NET_OPERATION_N] = {
     [NET_OPERATION_MOVE_DEVICES] = {move_devices, sizeof(struct net_device_request), NEEDS_NETNS},
-    [NET_OPERATION_CREATE] = {create, 0, NO_NETNS, false, true},
-    [NET_OPERATION_LIST] = {list, 0, NO_NETNS, false, true},
-    [NET_OPERATION_REMOVE] = {remove_network, 0, NO_NETNS, false, true},
-    [NET_OPERATION_JOIN] = {join, sizeof(struct net_interface), NEEDS_NETNS, true, true},
-    [NET_OPERATION_LEAVE] = {leave, 0, MAY_HAVE_NETNS, false, true},
-    [NET_OPERATION_MEMBERS] = {members, 0, NO_NETNS, false, true},
-    [NET_OPERATION_PORTS] = {list_ports, 0, NO_NETNS, false, true},
-    [NET_OPERATION_PUBLISH] = {publish, 0, NO_NETNS, true, true},
-    [NET_OPERATION_UNPUBLISH] = {unpublish, 0, NO_NETNS, true, true},
-    [NET_OPERATION_LIMIT] = {limit, 0, NO_NETNS, false, true},
-    [NET_OPERATION_COUNTERS] = {count, 0, NO_NETNS, false, true},
-    [NET_OPERATION_REPAIR] = {repair, 0, NO_NETNS, false, true},
-    [NET_OPERATION_COLLECT] = {collect, 0, NO_NETNS, false, true},
+    [NET_OPERATION_CREATE] = {create, 0, NO_NETNS, NO_LOCK, false, true},
+    [NET_OPERATION_LIST] = {list, 0, NO_NETNS, NO_LOCK, false, true},
+    [NET_OPERATION_REMOVE] = {remove_network, 0, NO_NETNS, NO_LOCK, false, true},
+    [NET_OPERATION_JOIN] = {join, sizeof(struct net_interface), NEEDS_NETNS, LOCKS_NEW, true, true},
+    [NET_OPERATION_LEAVE] = {leave, 0, MAY_HAVE_NETNS, LOCKS, false, true},
+    [NET_OPERATION_MEMBERS] = {members, 0, NO_NETNS, NO_LOCK, false, true},
+    [NET_OPERATION_PORTS] = {list_ports, 0, NO_NETNS, NO_LOCK, false, true},
+    [NET_OPERATION_PUBLISH] = {publish, 0, NO_NETNS, LOCKS, true, true},
+    [NET_OPERATION_UNPUBLISH] = {unpublish, 0, NO_NETNS, LOCKS, true, true},
+    [NET_OPERATION_LIMIT] = {limit, 0, NO_NETNS, LOCKS, false, true},
+    [NET_OPERATION_COUNTERS] = {count, 0, NO_NETNS, NO_LOCK, false, true},
+    [NET_OPERATION_REPAIR] = {repair, 0, NO_NETNS, NO_LOCK, false, true},
+    [NET_OPERATION_COLLECT] = {collect, 0, NO_NETNS, NO_LOCK, false, true},
 };
 
 /* Strings end inside their arrays, whatever came. */
@@ -395,10 +411,21 @@ static int receive_request(char *buffer, size_t room, struct call *call, struct 
 static int serve(struct call *call, char *buffer, size_t room, struct error *e)
 {
 	int r = receive_request(buffer, room, call, e);
+	enum net_operation operation;
 
-	if (!r && operations[call->request->operation].has_host)
+	if (r)
+		return r;
+	operation = call->request->operation;
+	if (operations[operation].has_host)
 		r = host_open(&call->host, call->request->state, call->request->config, e);
-	return r ?: operations[call->request->operation].apply(call, e);
+	if (!r && operations[operation].lock)
+		r = store_lock_instance(&call->host.store, call->request->id, operations[operation].lock == LOCKS_NEW,
+					&call->lock, e);
+	if (r == -ENOENT && operation == NET_OPERATION_LEAVE)
+		return 0; /* nothing to leave */
+	r = r ?: operations[operation].apply(call, e);
+	call->lock = fd_close(call->lock);
+	return r;
 }
 
 static void send_warning(enum log_level level, const char *text, void *data)
@@ -414,7 +441,7 @@ static void send_warning(enum log_level level, const char *text, void *data)
 int main(void)
 {
 	static _Alignas(16) char buffer[NET_MESSAGE_MAX];
-	struct call call = {.host = HOST_INIT};
+	struct call call = {.host = HOST_INIT, .lock = -1};
 	struct error e = ERROR_INIT;
 	socklen_t length = sizeof(int);
 	int type = 0, r;

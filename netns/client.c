@@ -436,7 +436,9 @@ int net_leave(const struct net_paths *paths, const char *id, const char *network
 	snprintf(folder, sizeof(folder), "%s/members/%s", state_path(paths), id);
 	if (access(folder, F_OK) < 0 && errno == ENOENT)
 		return 0;
-	return call(&request, sizeof(request), netns_fd, NULL, e);
+	/* Leaving what has been left is no error; and who leaves may not come back: one more try before that is said. */
+	r = call(&request, sizeof(request), netns_fd, NULL, e);
+	return r ? call(&request, sizeof(request), netns_fd, NULL, e) : 0;
 }
 
 const char *net_hosts_path(const struct net_paths *paths, const char *network, char buffer[NET_PATH_SIZE])

@@ -398,6 +398,40 @@ static void member_path(char path[NET_ID_SIZE + 64], const char *id, const char 
 	snprintf(path, NET_ID_SIZE + 64, "members/%s%s%s%s", id, *kind ? "/" : "", kind, name);
 }
 
+/* The folder that is locked may have been removed by the one who had the lock, and another be there. */
+int store_lock_instance(const struct store *store, const char *id, bool make, int *ret_fd, struct error *e)
+{
+	char path[NET_ID_SIZE + 64];
+
+	if (!str_is_id(id) || *id == '.')
+		return error_refuse(e, ERROR_INVALID, "'%s' is not an instance's id", id);
+	member_path(path, id, "", "");
+	for (;;) {
+		struct stat locked, there;
+		auto_fd fd = -1;
+
+		if (make && mkdirat(store->state, path, 0700) < 0 && errno != EEXIST)
+			return error_system(e, errno, "make the folder '%s/%s'", store->state_path, path);
+		fd = openat(store->state, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0 && errno == ENOENT && make)
+			continue;
+		if (fd < 0 && errno == ENOENT)
+			return error_refuse(e, ERROR_NOT_FOUND, "instance '%s' is on no network", id);
+		if (fd < 0 || flock(fd, LOCK_EX) < 0) {
+			int code = errno;
+
+			if (make)
+				unlinkat(store->state, path, AT_REMOVEDIR);
+			return error_system(e, code, "lock the folder '%s/%s'", store->state_path, path);
+		}
+		if (fstat(fd, &locked) < 0 || fstatat(store->state, path, &there, 0) < 0 ||
+		    locked.st_ino != there.st_ino)
+			continue;
+		*ret_fd = take_fd(&fd);
+		return 0;
+	}
+}
+
 int store_add_instance(const struct store *store, const char *id, const char *instance, struct error *e)
 {
 	char path[NET_ID_SIZE + 64], known[NET_PATH_SIZE];

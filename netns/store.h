@@ -23,6 +23,7 @@
 #ifndef HOLM_NETNS_STORE_H
 #define HOLM_NETNS_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -64,6 +65,12 @@ int store_open_network(const struct store *store, const char *name, int *ret_fd,
 int store_lock_networks(const struct store *store, int *ret_fd, struct error *e) must_check;
 
 /* ---- members ---- */
+
+/*
+ * An exclusive lock on what instance id has; held until the descriptor is closed.  make: its folder is made where it is
+ * missing, and store_drop_instance() is due; else -ENOENT.
+ */
+int store_lock_instance(const struct store *store, const char *id, bool make, int *ret_fd, struct error *e) must_check;
 
 /* Makes STATE/members/ID; instance is the path of its state folder ("": it has none). */
 int store_add_instance(const struct store *store, const char *id, const char *instance, struct error *e) must_check;

@@ -299,6 +299,20 @@ static unused void picture_lines(struct text *t, const char *what, const char *p
 	free(data);
 }
 
+/* "Name: counters", and those go on counting. */
+static unused void picture_links(struct text *t)
+{
+	char *data = read_file("/proc/net/dev"), *rest = data, *line;
+
+	while (rest && (line = strsep(&rest, "\n"))) {
+		char *end = strchr(line, ':');
+
+		if (end)
+			text_add(t, "link: %.*s\n", (int)(end - line), line);
+	}
+	free(data);
+}
+
 static unused void reap(void)
 {
 	while (waitpid(-1, NULL, WNOHANG) > 0)
@@ -372,7 +386,7 @@ static unused char *picture_take(const struct host *h)
 	/* "Num: RefCount Protocol Flags Type St Inode Path": only what has a path, or a name, can be found again. */
 	picture_lines(&t, "socket", "/proc/net/unix", 1, "/", 18);
 	picture_lines(&t, "socket", "/proc/net/unix", 1, "@", 18);
-	picture_lines(&t, "link", "/proc/net/dev", 2, NULL, 0);
+	picture_links(&t);
 	picture_lines(&t, "key", "/proc/keys", 0, h->id, 54);
 	picture_processes(&t, NULL);
 	return sort_lines(&t);

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # linux.netDevices: interfaces of the host move into the container's namespace.
+# where: host bare
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/net.sh"
 

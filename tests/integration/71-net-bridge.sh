@@ -72,7 +72,7 @@ refuses 'unpublishing what is not published' "not-found: instance 'a' does not p
 
 refuses 'a join that fails' 'published by' join h c network=default publish=192.0.2.1:8081:80
 is 'leaves nothing' "$(net h members c)$(link_field c eth0 .ifname)$(find "$work/net/h" -name '*c*' -path '*members*')" ''
-refuses 'a second interface of that name' "already has an interface 'eth0'" net h join a "$(ns_file a)" network=default
+refuses 'a second interface of that name' "already has an interface 'eth0'" net h join a "$(ns_file a)" network=default name=eth0
 
 # A peer that keeps sending from one socket, while the port changes hands.
 on out /usr/bin/python3 - >"$work/peer" 2>/dev/null <<'PEER' &
