@@ -2,10 +2,12 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "base/log.h"
 #include "cmd/output.h"
 #include "cmd/verbs.h"
 #include "instances/ids.h"
 #include "instances/instance.h"
+#include "instances/monitor.h"
 #include "netns/client.h"
 #include "storage/store.h"
 
@@ -61,6 +63,22 @@ static int collect_containers(struct gc *gc, struct error *e)
 	return r;
 }
 
+/* Instances whose monitor was killed get another one. */
+static int mend(struct instance *instance, const struct error *broken, void *data)
+{
+	struct gc *gc = data;
+	const char *what = NULL;
+	struct error e;
+
+	if (broken)
+		return 0;
+	if (monitor_mend(&gc->call->runtime, instance, &what, &e))
+		log_warning("instance '%s': %s", instance->name, e.text);
+	else if (what)
+		str_addf(&gc->out, "instance %s: %s\n", instance->name, what);
+	return 0;
+}
+
 static int collect_storage(struct gc *gc, struct error *e)
 {
 	const struct runtime *runtime = &gc->call->runtime;
@@ -84,7 +102,9 @@ static int collect(struct gc *gc, struct error *e)
 
 	if (r || gc->pretend)
 		return r;
-	r = instances_sweep(runtime, tell, gc, e);
+	r = instances_each(runtime, mend, gc, e);
+	if (!r)
+		r = instances_sweep(runtime, tell, gc, e);
 	if (!r)
 		r = ids_collect(runtime, tell, gc, e);
 	if (!r)

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include "cmd/verbs.h"
 #include "instances/instance.h"
 #include "instances/launch.h"
+#include "instances/attach.h"
 #include "instances/monitor.h"
 
 #define ROW(member, name, letter, type, metavar, help)                                                                 \
@@ -282,6 +284,25 @@ static int start(struct invocation *call, struct instance *i, struct error *e)
 	return r;
 }
 
+enum { REMOVAL_MS = 5000 };
+
+/* In front: until it ends, and with --rm is gone, or the caller detaches. */
+static int attach(struct invocation *call, const struct instance *i, struct error *e)
+{
+	const struct attach_options options = {.from_start = true};
+	enum attach_outcome outcome;
+	int r = instance_attach(&call->runtime, i, &options, &outcome, &call->status, e);
+
+	for (int waited = 0; !r && outcome == ATTACH_ENDED && i->record.remove && waited < REMOVAL_MS; waited += 5) {
+		auto_instance again = INSTANCE_INIT;
+
+		if (instance_find(&call->runtime, i->name, &again, e))
+			break;
+		poll(NULL, 0, 5);
+	}
+	return r;
+}
+
 static int run(struct invocation *call, void *ignored, char **operands, size_t n, struct error *e)
 {
 	auto_instance i = INSTANCE_INIT;
@@ -317,6 +338,8 @@ static int run(struct invocation *call, void *ignored, char **operands, size_t n
 	r = start(call, &i, e);
 	if (r)
 		return r;
+	if ((options.interactive || options.terminal) && !options.detach)
+		return attach(call, &i, e);
 	return output_write(arena_format(call->arena, "%s\n", i.name), e);
 }
 

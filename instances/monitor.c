@@ -786,7 +786,9 @@ static int start_in_child(struct run *run, void (*child)(struct run *run, int re
 		_exit(1);
 	}
 	theirs = fd_close(theirs);
-	/* The place is the child's from now on. */
+	/* The place is the child's from now on; to look at the lock takes an open file of our own. */
+	fd_close(run->state);
+	run->state = openat(run->folder, SHARED_FILE, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	r = hear(run, ours, e);
 	if (r)
 		waitpid(pid, NULL, WNOHANG);
