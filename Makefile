@@ -28,11 +28,11 @@ programs := $(if $(main),$(BUILD)/holm) $(helpers:%=$(BUILD)/%)
 
 LIBS_holm := -ljansson -lseccomp -lm
 LIBS_holm-net := $(if $(SANITIZE),-ljansson -lnftnl,-Wl$(comma)-Bstatic -ljansson -lnftnl -Wl$(comma)-Bdynamic) -lmnl
-LIBS_holm-unpack := -larchive
+LIBS_holm-unpack := -larchive -lz
 LIBS_unit := -lcmocka -ljansson -lseccomp -lcap -lnftnl -lmnl -lm
 PACKAGES_holm := libjansson-dev libseccomp-dev
 PACKAGES_holm-net := libjansson-dev libnftnl-dev libmnl-dev
-PACKAGES_holm-unpack := libarchive-dev
+PACKAGES_holm-unpack := libarchive-dev zlib1g-dev
 PACKAGES_unit := libcmocka-dev libcap-dev $(PACKAGES_holm) libnftnl-dev libmnl-dev
 
 sources := $(filter-out $(main) cmd/holm-%.c,$(wildcard base/*.c spec/*.c cgroups/*.c runtime/*.c cmd/*.c netns/*.c storage/*.c instances/*.c))
@@ -160,6 +160,7 @@ fuzzers: $(fuzzers)
 check: ## install the tests' packages, then unit and integration tests
 	$(Q)tests/packages build check
 	$(Q)tests/packages engines || echo 'some engines are not installed: their tests say so'
+	$(Q)tests/packages images || echo 'some tools for images are not installed: their tests say so'
 	$(Q)$(MAKE) --no-print-directory test-programs
 	$(Q)BUILD=$(BUILD) tests/run $(TESTS)
 

@@ -66,7 +66,7 @@ void bar_draw(struct bar *bar, const char *what, unsigned step, unsigned steps, 
 	if (step == bar->steps_told)
 		return;
 	bar->steps_told = step;
-	fprintf(stderr, "%u of %u %s, %s, %s/s\n", step, steps, what, bar_print_size(bytes, size),
+	fprintf(stderr, "%u of %u %s: %s, %s/s\n", step, steps, what, bar_print_size(bytes, size),
 		bar_print_size(passed > 0 ? bytes * 1000 / passed : 0, rate));
 }
 

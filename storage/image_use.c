@@ -547,7 +547,7 @@ static int note_others(const struct image *image, const char *reference, const s
 	struct sharing *sharing = data;
 
 	(void)reference, (void)e;
-	if (!broken && !str_equal(image->digest, sharing->image->digest))
+	if (!broken && !str_equal(image->id, sharing->image->id))
 		for (size_t i = 0; i < image->n_layers; i++)
 			set_add(&sharing->others, image->layers[i]);
 	return 0;

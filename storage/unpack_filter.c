@@ -13,12 +13,13 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "base/fd.h"
 #include "base/str.h"
 #include "storage/unpack_confine.h"
 
-enum { BUFFER = 256 << 10, PIPE = 1 << 20, PROGRESS_STEP = 1 << 20 };
+enum { BUFFER = 256 << 10, PIPE = 1 << 20, PROGRESS_STEP = 1 << 20, MAGIC = 2 };
 
 /* ---- the process ---- */
 
@@ -30,6 +31,7 @@ struct stream {
 	struct digest digest;
 	uint64_t in, out, told;
 	struct error error; /* of reading */
+	size_t n;	    /* in buffer, not looked at yet */
 	unsigned char buffer[BUFFER];
 };
 
@@ -44,14 +46,16 @@ static void tell(struct stream *stream)
 		       0); /* nobody listening is no reason to stop */
 }
 
-static ssize_t read_some(struct stream *stream)
+/* Into the buffer, from at on. */
+static ssize_t read_at(struct stream *stream, size_t at)
 {
-	size_t want = stream->left < sizeof(stream->buffer) ? stream->left : sizeof(stream->buffer);
+	unsigned char *to = stream->buffer + at;
+	size_t room = sizeof(stream->buffer) - at, want = stream->left < room ? stream->left : room;
 	ssize_t n;
 
 	do
-		n = stream->position == UINT64_MAX ? read(stream->input, stream->buffer, want)
-						   : pread(stream->input, stream->buffer, want, stream->position);
+		n = stream->position == UINT64_MAX ? read(stream->input, to, want)
+						   : pread(stream->input, to, want, stream->position);
 	while (n < 0 && errno == EINTR);
 	if (n < 0) {
 		error_system(&stream->error, errno, "read the archive");
@@ -67,16 +71,24 @@ static ssize_t read_some(struct stream *stream)
 	if (stream->left != UINT64_MAX)
 		stream->left -= n;
 	stream->in += n;
-	digest_add(&stream->digest, stream->buffer, n);
+	digest_add(&stream->digest, to, n);
 	tell(stream);
 	return n;
+}
+
+static ssize_t read_some(struct stream *stream)
+{
+	return read_at(stream, 0);
 }
 
 static la_ssize_t read_for_archive(struct archive *archive, void *data, const void **ret)
 {
 	struct stream *stream = data;
-	ssize_t n = read_some(stream);
+	ssize_t n = stream->n; /* what was read to see what it is comes first */
 
+	stream->n = 0;
+	if (!n)
+		n = read_some(stream);
 	*ret = stream->buffer;
 	if (n < 0)
 		archive_set_error(archive, EIO, "%s", stream->error.text);
@@ -107,6 +119,18 @@ static int check_limits(const struct stream *stream, struct error *e)
 	return 0;
 }
 
+static int hand_on(struct stream *stream, const void *data, size_t size, struct error *e)
+{
+	int r;
+
+	stream->out += size;
+	r = check_limits(stream, e);
+	if (r)
+		return r;
+	r = fd_write_all(stream->output, data, size);
+	return r ? error_system(e, -r, "hand the archive on") : 0;
+}
+
 static int pump(struct stream *stream, struct archive *archive, bool *ret_compressed, struct error *e)
 {
 	struct archive_entry *entry;
@@ -127,13 +151,9 @@ static int pump(struct stream *stream, struct archive *archive, bool *ret_compre
 			return 0;
 		if (r < ARCHIVE_WARN)
 			return refuse_by_archive(stream, archive, e);
-		stream->out += size;
-		r = check_limits(stream, e);
+		r = hand_on(stream, data, size, e);
 		if (r)
 			return r;
-		r = fd_write_all(stream->output, data, size);
-		if (r)
-			return error_system(e, -r, "hand the archive on");
 	}
 }
 
@@ -151,10 +171,88 @@ static int read_rest(struct stream *stream, struct error *e)
 	return 0;
 }
 
+/* ---- gzip: by zlib itself, as libarchive does not compare the check sums ---- */
+
+static int refuse_gzip(const char *why, struct error *e)
+{
+	return error_refuse(e, ERROR_INVALID, "the archive can't be decompressed: %s", why);
+}
+
+static bool is_gzip(const struct stream *stream)
+{
+	return stream->n >= 2 && stream->buffer[0] == 0x1f && stream->buffer[1] == 0x8b;
+}
+
+/* One member after the other; zeros after the last are padding (of tapes), anything else is none of it and only hashed. */
+static int inflate_members(struct stream *stream, z_stream *z, unsigned char *out, struct error *e)
+{
+	bool inside = true;
+
+	for (;;) {
+		int result;
+		int r;
+
+		if (!z->avail_in) {
+			ssize_t n = stream->left ? read_some(stream) : 0;
+
+			if (n < 0) {
+				*e = stream->error;
+				return error_return(e);
+			}
+			if (!n)
+				return inside ? refuse_gzip("it is cut off", e) : 0;
+			z->next_in = stream->buffer;
+			z->avail_in = n;
+		}
+		if (!inside) {
+			if (*z->next_in != 0x1f)
+				return 0;
+			if (inflateReset(z) != Z_OK)
+				return refuse_gzip("zlib fails", e);
+			inside = true;
+		}
+		z->next_out = out;
+		z->avail_out = BUFFER;
+		result = inflate(z, Z_NO_FLUSH);
+		if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR)
+			return refuse_gzip(z->msg ? z->msg : "it is damaged", e);
+		r = hand_on(stream, out, BUFFER - z->avail_out, e);
+		if (r)
+			return r;
+		inside = result != Z_STREAM_END;
+	}
+}
+
+static int decompress_gzip(struct stream *stream, struct error *e)
+{
+	auto_free unsigned char *out = malloc(BUFFER);
+	z_stream z = {.next_in = stream->buffer, .avail_in = stream->n};
+	int r;
+
+	if (!out || inflateInit2(&z, 15 + 16) != Z_OK)
+		return error_system(e, ENOMEM, "decompress");
+	r = inflate_members(stream, &z, out, e) ?: read_rest(stream, e);
+	inflateEnd(&z);
+	return r;
+}
+
 static int decompress(struct stream *stream, struct archive *archive, bool *ret_compressed, struct error *e)
 {
-	if (archive_read_support_filter_gzip(archive) < ARCHIVE_WARN ||
-	    archive_read_support_filter_bzip2(archive) < ARCHIVE_WARN ||
+	ssize_t n = 1;
+
+	while (n > 0 && stream->n < MAGIC) { /* a pipe may bring it byte by byte */
+		n = read_at(stream, stream->n);
+		stream->n += n > 0 ? n : 0;
+	}
+	if (n < 0) {
+		*e = stream->error;
+		return error_return(e);
+	}
+	if (is_gzip(stream)) {
+		*ret_compressed = true;
+		return decompress_gzip(stream, e);
+	}
+	if (archive_read_support_filter_bzip2(archive) < ARCHIVE_WARN ||
 	    archive_read_support_filter_xz(archive) < ARCHIVE_WARN ||
 	    archive_read_support_filter_zstd(archive) < ARCHIVE_WARN ||
 	    archive_read_support_format_raw(archive) < ARCHIVE_WARN ||

@@ -133,14 +133,15 @@ int frame_add_raw(struct frame_writer *frame, const void *data, size_t size)
 	return r;
 }
 
-int frame_add_file(struct frame_writer *frame, const char *path, const struct frame_part *parts, size_t n)
+int frame_add_file(struct frame_writer *frame, const char *path, uint64_t size, const struct frame_part *parts,
+		   size_t n)
 {
 	size_t length = strlen(path);
 	int r;
 
 	if (frame->fd < 0 || frame->broken)
 		return 0;
-	r = flush(frame) ?: put_head(frame, 'f', length) ?: put(frame, path, length) ?: put_number(frame, n);
+	r = flush(frame) ?: put_head(frame, 'f', length) ?: put(frame, path, length) ?: put_number(frame, size) ?: put_number(frame, n);
 	for (size_t i = 0; !r && i < n; i++)
 		r = put_number(frame, parts[i].offset) ?: put_number(frame, parts[i].size);
 	return r;
@@ -251,7 +252,7 @@ static int read_file(struct frame_reader *reader, struct frame_record *ret, stru
 		return error_refuse(e, ERROR_INVALID, "the frame is damaged: a path of %llu bytes",
 				    (unsigned long long)length);
 	ret->path[length] = 0;
-	r = take_all(reader, ret->path, length, e) ?: take_number(reader, &ret->n, e);
+	r = take_all(reader, ret->path, length, e) ?: take_number(reader, &ret->size, e) ?: take_number(reader, &ret->n, e);
 	if (r)
 		return r;
 	if (ret->n > PARTS_MAX)

@@ -6,7 +6,7 @@
  * A frame is FRAME_MAGIC and records, numbers as base-128 varints, lowest first:
  *	'r' n, n bytes				bytes as they are
  *	'z' n					n bytes of zero
- *	'f' n, path; m, m times (offset, size)	these parts of the file called path
+ *	'f' n, path; size; m, m times (offset, size)	these parts of the file called path, which has this size
  */
 #ifndef HOLM_STORAGE_UNPACK_FRAME_H
 #define HOLM_STORAGE_UNPACK_FRAME_H
@@ -37,7 +37,8 @@ struct frame_writer {
 
 void frame_init(struct frame_writer *frame, int fd);
 int frame_add_raw(struct frame_writer *frame, const void *data, size_t size) must_check; /* 0 or -errno */
-int frame_add_file(struct frame_writer *frame, const char *path, const struct frame_part *parts, size_t n) must_check;
+int frame_add_file(struct frame_writer *frame, const char *path, uint64_t size, const struct frame_part *parts,
+		   size_t n) must_check;
 void frame_break(struct frame_writer *frame); /* a file's content is lost: there will be no frame */
 int frame_finish(struct frame_writer *frame, bool *ret_whole) must_check;
 
@@ -48,7 +49,8 @@ struct frame_record {
 	uint64_t n;
 	unsigned char raw[4096]; /* 'r': a piece of at most so much; longer ones come as several */
 	char path[4096];
-	struct frame_part *parts; /* 'f', n of them; the reader's */
+	uint64_t size;		  /* 'f': of the file */
+	struct frame_part *parts; /* 'f': n of them; the reader's */
 };
 
 struct frame_reader {

@@ -132,7 +132,7 @@ static int output_finish(struct output *output, struct unpack_result *result, st
 
 /* ---- the same tar again ---- */
 
-static int open_file(int tree_fd, const char *path, int *ret_fd, struct error *e)
+static int open_file(int tree_fd, const char *path, uint64_t size, int *ret_fd, struct error *e)
 {
 	struct open_how how = {.flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
 			       .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
@@ -145,6 +145,9 @@ static int open_file(int tree_fd, const char *path, int *ret_fd, struct error *e
 		return error_system(e, errno, "look at '%s'", path);
 	if (!S_ISREG(st.st_mode))
 		return error_refuse(e, ERROR_INVALID, "'%s' is no longer a regular file", path);
+	if ((uint64_t)st.st_size != size)
+		return error_refuse(e, ERROR_INVALID, "'%s' has %lld bytes and not %llu, as it had", path,
+				    (long long)st.st_size, (unsigned long long)size);
 	*ret_fd = take_fd(&fd);
 	return 0;
 }
@@ -152,7 +155,7 @@ static int open_file(int tree_fd, const char *path, int *ret_fd, struct error *e
 static int add_parts(struct output *output, int tree_fd, const struct frame_record *record, struct error *e)
 {
 	auto_fd fd = -1;
-	int r = open_file(tree_fd, record->path, &fd, e);
+	int r = open_file(tree_fd, record->path, record->size, &fd, e);
 
 	for (uint64_t i = 0; !r && i < record->n; i++)
 		r = output_add_file(output, fd, record->path, record->parts[i].offset, record->parts[i].size, e);

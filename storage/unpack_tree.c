@@ -13,7 +13,7 @@
 #include "base/sys.h"
 #include "storage/store.h"
 
-enum { HOLE = 4096 }; /* zeros in whole pieces of this size are not written */
+enum { HOLE = 4096 }; /* zeros are looked for in pieces of this size, and not written */
 
 static const char whiteout[] = ".wh.", opaque[] = ".wh..wh..opq", aufs[] = ".wh..wh.";
 
@@ -103,7 +103,7 @@ static int explain(int code, const char *doing, struct error *e)
 
 static int open_beneath(int root, const char *path, int flags)
 {
-	struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC | O_NOFOLLOW),
+	struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC),
 			       .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
 	int fd = sys_openat2(root, *path ? path : ".", &how);
 
@@ -304,7 +304,7 @@ static int write_piece(int fd, const unsigned char *data, size_t size, uint64_t 
 
 		if (n > size)
 			n = size;
-		if (n == HOLE && !memcmp(data, zeros, HOLE)) {
+		if (!memcmp(data, zeros, n)) { /* the file is new: what is not written reads as zeros */
 			at += n;
 		} else {
 			/* Everything up to the next hole in one call. */
@@ -365,7 +365,7 @@ static int write_content(struct tree *tree, int fd, const char *path, const stru
 		return error_system(e, errno, "write");
 	tree->result->disk += (disk + HOLE - 1) / HOLE * HOLE;
 	if (member->stored) {
-		int r = frame_add_file(tree->frame, path, member->parts, member->n_parts);
+		int r = frame_add_file(tree->frame, path, member->size, member->parts, member->n_parts);
 
 		if (r)
 			return error_system(e, -r, "write the frame");
@@ -458,10 +458,10 @@ static int add_hard_link(struct tree *tree, int parent, const char *name, const 
 	memcpy(above, path, slash ? (size_t)(slash - path) : 0);
 	above[slash ? slash - path : 0] = 0;
 	folder = open_beneath(tree->fd, above, O_PATH | O_DIRECTORY);
-	if (folder < 0)
+	if (folder < 0 && folder != -ENOENT)
 		return explain(-folder, "look its link's target up", e);
 	slash = slash ? slash + 1 : path;
-	if (!*slash || fstatat(folder, slash, &theirs, AT_SYMLINK_NOFOLLOW) < 0)
+	if (folder < 0 || !*slash || fstatat(folder, slash, &theirs, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_refuse(e, ERROR_INVALID, "it is a hard link to '%.512s', which is not in this archive",
 				    member->link);
 	if (!fstatat(parent, name, &ours, AT_SYMLINK_NOFOLLOW)) {
@@ -608,7 +608,7 @@ int tree_finish(struct tree *tree, struct error *e)
 		memcpy(path, tree->folders.data + at, folder.length);
 		path[folder.length] = 0;
 		at += folder.length;
-		fd = open_beneath(tree->fd, path, O_RDONLY | O_DIRECTORY);
+		fd = open_beneath(tree->fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 		if (fd < 0)
 			continue; /* a later member took its place */
 		if (set_time(fd, NULL, folder.mtime, e))
