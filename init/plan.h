@@ -72,7 +72,7 @@ enum plan_kind {
 	PLAN_START,		/* receive MESSAGE_START, tell MESSAGE_READY, wait for a connection on that socket */
 	PLAN_SECCOMP,		/* seccomp */
 	PLAN_CAPABILITIES,	/* capabilities: the other four sets, for good */
-	PLAN_EXEC,		/* execve(2) */
+	PLAN_EXEC,		/* execve(2); number: in a child, and stay as its init */
 	PLAN_UNMOUNT,		/* string: path of the folder below the root; string2: what is mounted there */
 	PLAN_QUIT,		/* all is done: exit */
 	_PLAN_KIND_N

@@ -9,6 +9,7 @@
 #include <linux/openat2.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -249,13 +250,68 @@ void do_start(const struct plan_op *op)
 	}
 }
 
+/* ---- holm.init ---- */
+
+/* The payload has ended: with it everything, as an init that ends takes its pid namespace along. */
+static void reap(long payload)
+{
+	int status;
+	long pid;
+
+	while ((pid = sys(wait4, -1, &status, 1 /* WNOHANG */, NULL)) > 0)
+		if (pid == payload)
+			quit(status & 0x7f ? 128 + (status & 0x7f) : (status >> 8) & 0xff);
+}
+
+/*
+ * Stays as process 1 while the payload runs in a child: reaps whom the payload leaves behind, and passes signals on, which process 1
+ * would not hear without handlers.  What the terminal sends goes to the child by itself: it is in the same process group.
+ * Our memory is the sealed image and the plan; no descriptor stays open, so that an end of file is seen and the start's socket
+ * closes with execve(2).
+ */
+static void stay(long payload)
+{
+	sys(prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); /* where there is no pid namespace */
+	sys(prctl, PR_SET_NAME, "init", 0, 0, 0);	/* under INIT_NAME it would seem to be still on its way */
+	init.socket = shut(init.socket);
+	if (sys(close_range, 0, ~0U, 0) < 0)
+		for (int fd = 0; fd <= 2; fd++)
+			shut(fd);
+	for (;;) {
+		struct {
+			int signal, error, code, rest[29];
+		} info;
+		long signal = sys(rt_sigtimedwait, &all_signals, &info, NULL, sizeof(all_signals));
+
+		if (signal == SIGCHLD)
+			reap(payload);
+		else if (signal > 0 && info.code != 0x80 /* SI_KERNEL */)
+			sys(kill, payload, signal);
+		else if (signal < 0 && signal != -EINTR) /* a filter of the user's own is in the way */
+			sys(wait4, payload, NULL, 0, NULL), quit(1);
+	}
+}
+
+static void fork_payload(void)
+{
+	static const uint64_t none;
+	long pid;
+
+	check(sys(rt_sigprocmask, SIG_SETMASK, &all_signals, NULL, sizeof(all_signals)), "block signals");
+	pid = check(sys(clone, SIGCHLD, 0, 0, 0, 0), "fork the payload");
+	if (pid)
+		stay(pid);
+	check(sys(rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none)), "unblock signals");
+}
+
 void do_exec(const struct plan_op *op)
 {
 	long r;
 
-	(void)op;
 	if (!init.filtered)
 		close_on_exec();
+	if (op->number)
+		fork_payload();
 	r = sys(execve, init.program, init.args, init.env);
 	if (r == -ENOENT)
 		explain_missing(init.program);

@@ -16,6 +16,7 @@
 
 #include "base/fd.h"
 #include "instances/ids.h"
+#include "instances/instance.h"
 #include "instances/seccomp.h"
 #include "instances/user.h"
 #include "netns/address.h"
@@ -46,6 +47,8 @@ struct builder {
 	struct spec_capabilities capabilities;
 	struct user user;
 	bool own_network, systemd;
+	bool shared_ids;       /* the user namespace is another instance's, as its network is */
+	uint32_t first_shared; /* 0: it has none */
 	struct error *e;
 };
 
@@ -799,6 +802,25 @@ static int build_ports(struct builder *b, struct spec_holm_network *network)
 	return 0;
 }
 
+/* The network namespace of another instance goes with its user namespace: nobody else has rights over it. */
+static int share_network(struct builder *b, const char *text)
+{
+	auto_instance other = INSTANCE_INIT;
+	struct spec spec;
+	int r = instance_open(b->runtime, str_after(text, "instance:"), &other, b->e);
+
+	if (!r)
+		r = instance_load_spec(&other, &spec, b->e);
+	if (r) {
+		error_context(b->e, "--network '%s'", text);
+		return r;
+	}
+	b->shared_ids = true;
+	b->first_shared = config_first_id(&spec);
+	spec_release(&spec);
+	return add_network(b, text);
+}
+
 static int build_networks(struct builder *b)
 {
 	static const char *const fallback = "default";
@@ -820,9 +842,7 @@ static int build_networks(struct builder *b)
 			return refuse_network(b, list[0],
 					      joined ? "ports, addresses and rates are the other instance's"
 						     : "ports, addresses and rates need a network");
-		if (joined)
-			r = add_network(b, list[0]);
-		return r;
+		return joined ? share_network(b, list[0]) : 0;
 	}
 	if (b->runtime->rootless)
 		return refuse_network(b, list[0], "joining networks needs root: use --network none or host");
@@ -865,7 +885,13 @@ static int build_user_namespace(struct builder *b)
 		ADD(b, l->gid_mappings, l->n_gid_mappings) = (struct spec_id_map){0, getegid(), 1};
 		return 0;
 	}
-	if (b->base->first_id) {
+	if (b->shared_ids) {
+		if (!b->first_shared) { /* it has none */
+			l->namespaces[SPEC_NS_USER].present = false;
+			return 0;
+		}
+		first = b->first_shared;
+	} else if (b->base->first_id) {
 		first = *b->base->first_id;
 	} else {
 		r = ids_take(b->runtime, b->o->name, &first, b->e);
@@ -1124,7 +1150,7 @@ int config_build(const struct runtime *runtime, const struct config_options *opt
 	}
 	arena_release(&b.spec.arena);
 	if (r) {
-		uint32_t first = b.base->first_id ? 0 : config_first_id(&b.spec);
+		uint32_t first = b.base->first_id || b.shared_ids ? 0 : config_first_id(&b.spec);
 
 		if (first)
 			ids_release(runtime, options->name, first);

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "instances/status.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "instances/config.h"
@@ -135,6 +140,54 @@ int instance_start(const struct runtime *runtime, struct instance *i, struct err
 
 enum { KILL_SECONDS = 30 };
 
+/* Is it in sigwaitinfo(2)?  Then its mask shows nothing blocked, and all that it waits for is understood. */
+static bool waits_for_signals(pid_t pid)
+{
+	auto_free char *text = NULL;
+	char path[32];
+	size_t size;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", (int)pid);
+	return file_read(AT_FDCWD, path, 4096, &text, &size) || strtol(text, NULL, 10) == SYS_rt_sigtimedwait;
+}
+
+/*
+ * Does a process do something about a signal: has it a handler, or does it wait for it (blocked)?  The first process of a pid
+ * namespace is spared what it does not handle, so that the signal would be lost and the grace be waited for in vain.
+ */
+static bool understands(pid_t pid, int signal)
+{
+	static const char *const masks[] = {"\nSigCgt:\t", "\nSigBlk:\t"};
+	auto_free char *text = NULL;
+	char path[32];
+	size_t size;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if (file_read(AT_FDCWD, path, 65536, &text, &size))
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(masks); i++) {
+		const char *at = strstr(text, masks[i]);
+
+		if (at && strtoull(at + strlen(masks[i]), NULL, 16) >> (signal - 1) & 1)
+			return true;
+	}
+	return waits_for_signals(pid);
+}
+
+/* What init understands: the signal that is meant, or one of those that mean the same.  0: none. */
+static int find_signal(const struct spec *spec, pid_t pid, int signal)
+{
+	const int signals[] = {signal, SIGTERM, SIGINT, SIGQUIT};
+	const struct spec_namespace *n = &spec->linux_.namespaces[SPEC_NS_PID];
+
+	if (!n->present || n->path)
+		return signal;
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		if (understands(pid, signals[i]))
+			return signals[i];
+	return 0;
+}
+
 static int ask(const struct runtime *runtime, const struct instance *i, const struct instance_state *state, int signal,
 	       struct error *e)
 {
@@ -155,8 +208,8 @@ static int kill_all(const struct runtime *runtime, const struct instance *i, str
 	return r && (e->kind == ERROR_NOT_FOUND || e->kind == ERROR_STATE) ? 0 : r;
 }
 
-static int find_how(const struct instance *i, const struct instance_stop *stop, int *ret_signal, int64_t *ret_timeout,
-		    struct error *e)
+static int find_how(const struct instance *i, const struct instance_stop *stop, pid_t pid, int *ret_signal,
+		    int64_t *ret_timeout, struct error *e)
 {
 	struct spec spec;
 	int r;
@@ -168,10 +221,12 @@ static int find_how(const struct instance *i, const struct instance_stop *stop, 
 	r = instance_load_spec(i, &spec, e);
 	if (r)
 		return r;
-	if (!stop->signal)
-		*ret_signal = config_stop_signal(&spec);
 	if (stop->timeout < 0)
 		*ret_timeout = config_stop_timeout(&spec);
+	if (!stop->signal)
+		*ret_signal = pid ? find_signal(&spec, pid, config_stop_signal(&spec)) : SIGTERM;
+	if (!*ret_signal)
+		*ret_timeout = 0;
 	spec_release(&spec);
 	return 0;
 }
@@ -196,7 +251,7 @@ int instance_stop(const struct runtime *runtime, struct instance *i, const struc
 			return container_delete(runtime, i->name, true, e);
 		return 0;
 	}
-	r = find_how(i, stop, &signal, &timeout, e);
+	r = find_how(i, stop, state.has_container ? state.container.pid : 0, &signal, &timeout, e);
 	if (!r && timeout)
 		r = ask(runtime, i, &state, signal, e);
 	if (!r && timeout) {

@@ -320,10 +320,41 @@ static int compile(struct creation *c, struct error *e)
 	return plan_create(&input, &c->arena, &c->plan, e);
 }
 
-/* Members of "holm" that nothing here acts on yet are refused: what looks like a limit must not be ignored. */
-static int refuse_members(const struct spec_holm *holm, struct error *e)
+/*
+ * "instance:NAME" instead of a network: the network namespace of another instance, which has to run.  By its process, held by
+ * nothing: if that ends meanwhile, the joining fails or finds the namespace that goes with it.
+ */
+static int find_network_of(struct creation *c, const char *name, struct error *e)
 {
-	return holm->init ? error_refuse(e, ERROR_UNSUPPORTED, "holm.init: this version of holm can't act on it") : 0;
+	struct spec_namespace *n = &c->spec.linux_.namespaces[SPEC_NS_NETWORK];
+	struct container_state other;
+	int r;
+
+	if (c->spec.holm->n_networks > 1)
+		return error_refuse(e, ERROR_INVALID, "holm.networks: 'instance:%s' stands alone", name);
+	r = container_state(c->runtime, name, &c->arena, &other, e);
+	if (!r && !other.pid)
+		r = error_refuse(e, ERROR_STATE, "'%s' is not running", name);
+	if (r) {
+		error_context(e, "holm.networks[0].network: 'instance:%s'", name);
+		return r;
+	}
+	n->present = true;
+	n->path = arena_format(&c->arena, "/proc/%d/ns/net", (int)other.pid);
+	/* A network namespace is joined with the rights of the user namespace that it belongs to. */
+	if (c->spec.linux_.namespaces[SPEC_NS_USER].present && !c->spec.linux_.namespaces[SPEC_NS_USER].path)
+		c->spec.linux_.namespaces[SPEC_NS_USER].path =
+		    arena_format(&c->arena, "/proc/%d/ns/user", (int)other.pid);
+	c->spec.holm->n_networks = 0;
+	return 0;
+}
+
+static int find_joined_network(struct creation *c, struct error *e)
+{
+	const struct spec_holm *holm = c->spec.holm;
+	const char *name = holm && holm->n_networks ? str_after(holm->networks[0].network, "instance:") : NULL;
+
+	return name ? find_network_of(c, name, e) : 0;
 }
 
 /* What only somebody who stays can do. */
@@ -380,8 +411,8 @@ static int prepare(struct creation *c, bool make_root, struct error *e)
 	if (!r)
 		r = plan_process(c, e);
 	c->notify = c->request->monitored ? c->spec.holm && c->spec.holm->notify : notify_host() != NULL;
-	if (!r && c->spec.holm)
-		r = refuse_members(c->spec.holm, e);
+	if (!r)
+		r = find_joined_network(c, e);
 	if (!r && c->spec.holm && !c->request->monitored)
 		r = refuse_unmonitored(c->spec.holm, e);
 	if (!r && joins_networks(c))

@@ -160,7 +160,8 @@ const char *plan_describe(const struct block *b, const struct plan_op *op, struc
 		const struct plan *plan = (const struct plan *)b->data;
 		const plan_ref *args = block_at(b, plan->args);
 
-		return arena_format(arena, "execve '%s'", args ? string_at(b, args[0]) : "");
+		return arena_format(arena, "%sexecve '%s'", op->number ? "stay as its init; in a child " : "",
+				    args ? string_at(b, args[0]) : "");
 	}
 	default:
 		break;

@@ -732,6 +732,7 @@ struct process_input {
 	const struct caps_sets *capabilities;
 	const struct seccomp_program *seccomp;
 	bool keep_groups, create_cwd;
+	bool stay; /* init stays as process 1 */
 };
 
 /* A list such as "0-3,7" as a mask of 64-bit words; *ret_bits: how many bits. */
@@ -900,7 +901,7 @@ static void add_end(struct compiler *c, const struct process_input *in)
 	add_capabilities(c, in->capabilities);
 	if (in->seccomp && !early)
 		add_seccomp(c, in->seccomp);
-	op(c, PLAN_EXEC, "process.args");
+	op_number(c, PLAN_EXEC, "process.args", in->stay, 0);
 }
 
 static void add_console(struct compiler *c, const struct spec_process *p, uint32_t rows, uint32_t columns, bool plain,
@@ -1078,8 +1079,11 @@ int plan_create(const struct plan_input *input, struct arena *arena, struct plan
 	const struct spec_linux *l = &spec->linux_;
 	const struct spec_process *p = spec->process;
 	bool mounts = l->namespaces[SPEC_NS_MOUNT].present;
-	struct process_input process = {
-	    .process = p, .capabilities = input->capabilities, .seccomp = input->seccomp, .create_cwd = true};
+	struct process_input process = {.process = p,
+					.capabilities = input->capabilities,
+					.seccomp = input->seccomp,
+					.create_cwd = true,
+					.stay = spec->holm && spec->holm->init};
 	const char *more_env[3];
 	size_t n_more = 0;
 	int r;
