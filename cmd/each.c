@@ -233,9 +233,15 @@ int each_instance(struct invocation *call, const struct each_options *options, c
 	if (selection.n == 1)
 		return work_on(call, selection.names[0], work, data, e);
 	s.jobs = arena_array(call->arena, struct job, selection.n + 1);
-	if (order == EACH_FORWARD || order == EACH_BACKWARD)
+	if (order != EACH_ALONE && order != EACH_ANY_ORDER)
 		r = select_sort(&call->runtime, &selection, call->arena, &s.order, e);
-	else
+	/* Who waits for each other in a circle can't begin, but has to end. */
+	if (r && order == EACH_BACKWARD && e->kind == ERROR_INVALID) {
+		*e = ERROR_INIT;
+		order = EACH_ANY_ORDER;
+		r = 0;
+	}
+	if (order == EACH_ALONE || order == EACH_ANY_ORDER)
 		s.order = arena_array(call->arena, struct select_order, selection.n + 1);
 	if (r)
 		return r;
@@ -252,4 +258,14 @@ int each_instance(struct invocation *call, const struct each_options *options, c
 	}
 	run_all(&s, parallel < PARALLEL_MAX ? parallel : PARALLEL_MAX);
 	return sum_up(&s, e);
+}
+
+bool each_is_container(struct invocation *call, const char *name)
+{
+	auto_instance i = INSTANCE_INIT;
+	struct error ignored;
+
+	if (!invocation_has_instances(call))
+		return true;
+	return !select_is_pattern(name) && instance_find(&call->runtime, name, &i, &ignored) == 1;
 }

@@ -42,4 +42,10 @@ int each_instance(struct invocation *call, const struct each_options *options, c
 		  int (*work)(struct invocation *call, struct instance *instance, const void *data, struct error *e),
 		  const void *data, struct error *e) must_check;
 
+/*
+ * Is that operand a container's id, and no instance's name or pattern?  Containers that are nobody's instances are an engine's, or
+ * were made by create and run.
+ */
+bool each_is_container(struct invocation *call, const char *name);
+
 #endif

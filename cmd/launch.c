@@ -14,9 +14,9 @@
 #include "cmd/explain.h"
 #include "cmd/output.h"
 #include "cmd/verbs.h"
+#include "instances/attach.h"
 #include "instances/instance.h"
 #include "instances/launch.h"
-#include "instances/attach.h"
 #include "instances/monitor.h"
 
 #define ROW(member, name, letter, type, metavar, help)                                                                 \
@@ -249,19 +249,26 @@ int launch_parse(const struct runtime *runtime, char **argv, size_t n, struct ar
 
 /* ---- the verb ---- */
 
-static int print_plan(struct invocation *call, const struct instance *i, struct error *e)
+/* config.json and, where this host can do it all, the plan; printed when nothing is left to undo. */
+static int dry_run(struct invocation *call, struct instance *i, struct error *e)
 {
-	const struct container_create request = {.id = i->name, .bundle = i->path};
+	struct container_monitored nobody = {.pidfd = -1, .console = -1, .notify = -1};
+	const struct container_create request = {
+	    .id = i->name, .bundle = i->path, .detach = true, .monitored = &nobody};
 	auto_free char *config = NULL;
 	auto_str text = STR_INIT;
 	size_t size = 0;
-	int r = file_read(i->folder, INSTANCE_CONFIG, 64 << 20, &config, &size);
+	int printed, r = file_read(i->folder, INSTANCE_CONFIG, 64 << 20, &config, &size);
 
-	if (r)
-		return error_system(e, -r, "read '%s/" INSTANCE_CONFIG "'", i->path);
-	str_addf(&text, "%s\n\n", config);
-	r = explain_print(&call->runtime, &request, call->arena, &text, e);
-	return r ? r : output_write(str_peek(&text), e);
+	if (r) {
+		r = error_system(e, -r, "read '%s/" INSTANCE_CONFIG "'", i->path);
+	} else {
+		str_addf(&text, "%s\n\n", config);
+		r = explain_print(&call->runtime, &request, call->arena, &text, e);
+	}
+	launch_discard(&call->runtime, i);
+	printed = output_write(str_peek(&text), r ? NULL : e);
+	return r ? r : printed;
 }
 
 /* What could not be started leaves nothing but its error. */
@@ -325,11 +332,8 @@ static int run(struct invocation *call, void *ignored, char **operands, size_t n
 	r = launch_make(&call->runtime, &options, &i, e);
 	if (r)
 		return r;
-	if (options.dry_run) {
-		r = print_plan(call, &i, e);
-		launch_discard(&call->runtime, &i);
-		return r;
-	}
+	if (options.dry_run)
+		return dry_run(call, &i, e);
 	r = instance_publish(&call->runtime, &i, e);
 	if (r) {
 		launch_discard(&call->runtime, &i);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cmd/each.h"
 #include "cmd/verbs.h"
-#include "instances/select.h"
 #include "instances/status.h"
 
 struct start_options {
@@ -27,17 +26,6 @@ static int start_wanted(struct invocation *call, struct instance *i, const void 
 	return r || instance_is_active(&state) || !i->record.up ? r : instance_start(&call->runtime, i, e);
 }
 
-/* Is that a container's id? */
-static bool is_container(struct invocation *call, const char *name)
-{
-	auto_instance i = INSTANCE_INIT;
-	struct error ignored;
-
-	if (!invocation_has_instances(call))
-		return true;
-	return !select_is_pattern(name) && instance_find(&call->runtime, name, &i, &ignored) == 1;
-}
-
 static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
 	const struct start_options *o = options;
@@ -45,7 +33,7 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 
 	if (!n && !o->each.all && !o->each.n_labels)
 		return error_refuse(e, ERROR_USAGE, "holm: \"start\" requires exactly 1 argument(s)");
-	if (n == 1 && !o->each.all && !o->each.n_labels && is_container(call, operands[0])) {
+	if (n == 1 && !o->each.all && !o->each.n_labels && each_is_container(call, operands[0])) {
 		struct container_state state;
 		auto_instance i = INSTANCE_INIT;
 

@@ -7,6 +7,9 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "cmd/each.h"
+#include "instances/status.h"
+#include "spec/json.h"
 #include "cmd/cgroup2.h"
 #include "cmd/device_rule.h"
 #include "spec/resources.h"
@@ -19,6 +22,8 @@ struct update_options {
 	size_t n_allowed, n_denied;
 	struct spec_resources resources;
 	struct spec_number ignored;
+	bool this_run;
+	struct each_options each;
 };
 
 /* A row for the limit that is written into resources at member. */
@@ -49,6 +54,9 @@ static const struct option rows[] = {
     OPTION_LISTED(struct update_options, allowed, "device-allow", 0, LIST, "DEVICE",
 		  "add a device: its path on the host, or a rule such as 'c 195:* rw'; repeatable"),
     OPTION_LISTED(struct update_options, denied, "device-deny", 0, LIST, "DEVICE", "take one away; repeatable"),
+    OPTION(struct update_options, this_run, "this-run", 0, FLAG, NULL, "an instance's next start does not know of it"),
+    OPTION(struct update_options, each.all, "all", 'a', FLAG, NULL, "all instances"),
+    EACH_LABEL(struct update_options),
     OPTION(struct update_options, ignored, "kernel-memory", 0, SIZE, "BYTES", NULL),
     OPTION(struct update_options, ignored, "kernel-memory-tcp", 0, SIZE, "BYTES", NULL),
 };
@@ -90,15 +98,84 @@ static int parse_devices(const struct update_options *o, struct arena *arena, st
 	return r;
 }
 
+/* ---- instances: config.json, too ---- */
+
+/* linux.resources of config.json with the update laid over it, and its rules for devices after the others. */
+static int keep(struct instance *i, const struct container_update *update, struct arena *arena, struct error *e)
+{
+	auto_free char *old = NULL, *resources = NULL, *merged = NULL, *text = NULL;
+	struct spec_resources limits = *update->resources, *whole;
+	auto_json *base = NULL, *patch = NULL;
+	struct spec_device_rule *rules;
+	size_t size = 0;
+	struct spec spec;
+	int r = file_read(i->folder, INSTANCE_CONFIG, RESOURCES_MAX, &old, &size);
+
+	if (r)
+		return error_system(e, -r, "read '%s/" INSTANCE_CONFIG "'", i->path);
+	limits.devices = NULL;
+	limits.n_devices = 0;
+	resources = spec_encode_resources(&limits, JSON_INDENT_NONE);
+	r = json_read(old, size, INSTANCE_CONFIG, &base, e);
+	if (!r) {
+		const char *wrapped = arena_format(arena, "{\"linux\":{\"resources\":%s}}", resources);
+
+		r = json_read(wrapped, strlen(wrapped), "the update", &patch, e);
+	}
+	if (r)
+		return r;
+	merged = json_merge(base, patch, JSON_INDENT_TAB);
+	r = spec_parse(merged, strlen(merged), INSTANCE_CONFIG, &spec, e);
+	if (r)
+		return r;
+	whole = spec.linux_.resources;
+	if (update->n_devices && whole) {
+		rules = arena_array(&spec.arena, struct spec_device_rule, whole->n_devices + update->n_devices);
+		if (whole->n_devices)
+			memcpy(rules, whole->devices, whole->n_devices * sizeof(*rules));
+		memcpy(rules + whole->n_devices, update->devices, update->n_devices * sizeof(*rules));
+		whole->devices = rules;
+		whole->n_devices += update->n_devices;
+	}
+	text = spec_encode(&spec, JSON_INDENT_TAB);
+	spec_release(&spec);
+	return instance_save_config(i, text, e);
+}
+
+struct change_limits {
+	const struct container_update *update;
+	bool this_run;
+};
+
+static int update_instance(struct invocation *call, struct instance *i, const void *data, struct error *e)
+{
+	const struct change_limits *change = data;
+	struct instance_state state;
+	int r = instance_lock(i, e);
+
+	if (!r)
+		r = instance_look(&call->runtime, i, call->arena, &state, e);
+	if (r)
+		return r;
+	if (!instance_is_active(&state) && change->this_run)
+		return error_refuse(e, ERROR_STATE, "instance '%s' is %s: --this-run needs one that runs", i->name,
+				    instance_status_name(state.status));
+	if (state.has_container && instance_is_active(&state))
+		r = container_update(&call->runtime, i->name, change->update, e);
+	return r || change->this_run ? r : keep(i, change->update, call->arena, e);
+}
+
 static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
 	struct update_options *o = options;
 	struct container_update update = {
 	    .resources = &o->resources, .l3_cache_schema = o->l3_cache_schema, .mem_bw_schema = o->mem_bw_schema};
+	const struct change_limits change = {.update = &update, .this_run = o->this_run};
 	struct spec_resources *resources = NULL;
 	int r = 0;
 
-	(void)n;
+	if (!n && !o->each.all && !o->each.n_labels)
+		return error_refuse(e, ERROR_USAGE, "holm: \"update\" requires exactly 1 argument(s)");
 	if (o->ignored.present)
 		log_warning("limits of kernel memory are ignored: kernels have none any more");
 	if (!o->resources.pids.limit.value) /* callers of runc write 0 for no change */
@@ -110,17 +187,23 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 		r = read_resources(o->file, call->arena, &resources, e);
 		update.resources = resources;
 	}
-	return r ? r : container_update(&call->runtime, operands[0], &update, e);
+	if (r)
+		return r;
+	if (n == 1 && each_is_container(call, operands[0]))
+		return container_update(&call->runtime, operands[0], &update, e);
+	return each_instance(call, &o->each, operands, n, EACH_ANY_ORDER, update_instance, &change, e);
 }
 
 const struct verb verb_update = {
     .name = "update",
-    .summary = "change the limits of a running container",
-    .operands = "ID",
-    .min = 1,
-    .max = 1,
+    .summary = "change the limits of a running container, or of instances",
+    .operands = "ID|NAME...",
+    .min = 0,
+    .max = VERB_ANY_OPERANDS,
     VERB_OPTIONS(struct update_options, rows),
-    .text = "What is not named keeps its value.  Either every change is made or none.  With --resources the other\n"
+    .text = "NAME may be a pattern; what is changed of an instance is kept in its config.json, unless --this-run is "
+	    "given.\n"
+	    "What is not named keeps its value.  Either every change is made or none.  With --resources the other\n"
 	    "options do not count, but for those of devices: what FILE says of them is left aside, as engines send it "
 	    "along.",
     .run = run,

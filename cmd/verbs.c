@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cmd/verbs.h"
 
-/* clang-format off: one a line, so that two who add some do not meet. */
+/* One a line, so that two who add some do not meet. */
+/* clang-format off */
 const struct verb *const verbs[] = {
     /* instances */
     &verb_launch,
@@ -22,8 +23,9 @@ const struct verb *const verbs[] = {
     &verb_apply,
     &verb_up,
     &verb_down,
+    &verb_diff,
     &verb_gc,
-    /* storage */
+    /* what they are made of */
     &verb_image,
     &verb_storage,
     &verb_volume,

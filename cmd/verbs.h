@@ -8,7 +8,8 @@
 
 #include "cmd/verb.h"
 
-/* clang-format off: one a line, so that two who add some do not meet. */
+/* One a line, so that two who add some do not meet. */
+/* clang-format off */
 extern const struct verb
     verb_apply,
     verb_attach,
@@ -17,6 +18,7 @@ extern const struct verb
     verb_completion,
     verb_create,
     verb_delete,
+    verb_diff,
     verb_down,
     verb_edit,
     verb_events,

@@ -368,6 +368,14 @@ int instance_save_config(struct instance *i, const char *text, struct error *e)
 	return instance_save(i, e);
 }
 
+int instance_save_started(const struct instance *i, struct error *e)
+{
+	if ((unlinkat(i->folder, INSTANCE_STARTED, 0) && errno != ENOENT) ||
+	    linkat(i->folder, INSTANCE_CONFIG, i->folder, INSTANCE_STARTED, 0))
+		return error_system(e, errno, "make '%s/" INSTANCE_STARTED "'", i->path);
+	return 0;
+}
+
 /* ---- its end ---- */
 
 int instance_load_end(const struct instance *i, struct arena *arena, struct instance_end *ret, struct error *e)

@@ -5,6 +5,7 @@
  *   DATA/instances/NAME/      0700.  The folder is the bundle and NAME the container's id
  *       config.json           what the container is (with its "holm" object)
  *       instance.json         what the container can't know: struct instance_record below
+ *       started.json          config.json as it was when it was started: a hard link, as config.json is replaced as a whole
  *       end.json              how it ended the last time: struct instance_end; absent: it never did
  *       root.json, upper/ ... storage's;  log/, run/, ledger: the monitor's
  *
@@ -32,6 +33,7 @@
 #define INSTANCE_CONFIG "config.json"
 #define INSTANCE_RECORD "instance.json"
 #define INSTANCE_END "end.json"
+#define INSTANCE_STARTED "started.json"
 
 struct instance_record {
 	int64_t created;     /* ns since 1970 */
@@ -95,6 +97,9 @@ static inline bool instance_is_wanted(const struct instance *instance)
    counts the generation up.  The lock is held for writing. */
 int instance_load_spec(const struct instance *instance, struct spec *ret, struct error *e) must_check;
 int instance_save_config(struct instance *instance, const char *text, struct error *e) must_check;
+
+/* Keeps what config.json is now as what the run that begins was started with. */
+int instance_save_started(const struct instance *instance, struct error *e) must_check;
 
 /* NULL: no such label. */
 const char *instance_label_peek(const struct instance *instance, const char *key);

@@ -486,6 +486,8 @@ static int launch(struct run *run, struct error *e)
 	if (!r)
 		r = dup_stdio(&stdio, e);
 	if (!r)
+		r = instance_save_started(run->instance, e);
+	if (!r)
 		r = container_run(run->runtime, &request, &status, e);
 	if (drop_stdio(r ? &ignored : e) && !r)
 		r = -EIO;

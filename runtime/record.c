@@ -292,49 +292,8 @@ int record_load_exit(int folder)
 
 /* ---- updates ---- */
 
-struct merge {
-	struct json_writer *out;
-	const struct json *base, *patch;
-};
-
-static void merge_members(struct json_writer *out, const struct json *base, const struct json *patch);
-
-static void put_merged(const char *key, const struct json *value, void *data)
-{
-	const struct merge *m = data;
-	const struct json *other = json_find(m->patch, key);
-	auto_free char *old = json_dump(value, JSON_INDENT_NONE),
-		       *new = other ? json_dump(other, JSON_INDENT_NONE) : NULL;
-
-	if (new &&*new == '{' && *old == '{') {
-		json_open_object(m->out, key);
-		merge_members(m->out, value, other);
-		json_close(m->out);
-	} else {
-		json_put_raw(m->out, key, new ? new : old);
-	}
-}
-
-static void put_added(const char *key, const struct json *value, void *data)
-{
-	const struct merge *m = data;
-	auto_free char *text = json_find(m->base, key) ? NULL : json_dump(value, JSON_INDENT_NONE);
-
-	if (text)
-		json_put_raw(m->out, key, text);
-}
-
-static void merge_members(struct json_writer *out, const struct json *base, const struct json *patch)
-{
-	struct merge m = {out, base, patch};
-
-	json_each(base, put_merged, &m);
-	json_each(patch, put_added, &m);
-}
-
 int record_add_update(int folder, const char *id, const char *patch_text, struct error *e)
 {
-	struct json_writer w = json_writer_init(JSON_INDENT_NONE);
 	auto_free char *old = NULL, *text = NULL;
 	auto_json *base = NULL, *patch = NULL;
 	int r = file_read(folder, RECORD_UPDATES, MAX_RECORD, &old, NULL);
@@ -349,10 +308,7 @@ int record_add_update(int folder, const char *id, const char *patch_text, struct
 		r = json_read(patch_text, strlen(patch_text), RECORD_UPDATES, &patch, e);
 	if (r)
 		return r;
-	json_open_object(&w, NULL);
-	merge_members(&w, base, patch);
-	json_close(&w);
-	text = json_finish(&w);
+	text = json_merge(base, patch, JSON_INDENT_NONE);
 	r = file_replace(folder, RECORD_UPDATES, 0600, text, strlen(text));
 	return r ? error_system(e, -r, "container '%s': record the update", id) : 0;
 }

@@ -341,3 +341,55 @@ char *json_dump(const struct json *json, int indent)
 	dump(&w, NULL, tree_of(json));
 	return json_finish(&w);
 }
+
+/* ---- merging ---- */
+
+struct merge {
+	struct json_writer *out;
+	const struct json *base, *patch;
+};
+
+static void merge_members(struct json_writer *out, const struct json *base, const struct json *patch);
+
+static void put_merged(const char *key, const struct json *value, void *data)
+{
+	const struct merge *m = data;
+	const struct json *other = json_find(m->patch, key);
+	auto_free char *old = json_dump(value, JSON_INDENT_NONE),
+		       *new = other ? json_dump(other, JSON_INDENT_NONE) : NULL;
+
+	if (new &&*new == '{' && *old == '{') {
+		json_open_object(m->out, key);
+		merge_members(m->out, value, other);
+		json_close(m->out);
+	} else {
+		json_put_raw(m->out, key, new ? new : old);
+	}
+}
+
+static void put_added(const char *key, const struct json *value, void *data)
+{
+	const struct merge *m = data;
+	auto_free char *text = json_find(m->base, key) ? NULL : json_dump(value, JSON_INDENT_NONE);
+
+	if (text)
+		json_put_raw(m->out, key, text);
+}
+
+static void merge_members(struct json_writer *out, const struct json *base, const struct json *patch)
+{
+	struct merge m = {out, base, patch};
+
+	json_each(base, put_merged, &m);
+	json_each(patch, put_added, &m);
+}
+
+char *json_merge(const struct json *base, const struct json *patch, int indent)
+{
+	struct json_writer w = json_writer_init(indent);
+
+	json_open_object(&w, NULL);
+	merge_members(&w, base, patch);
+	json_close(&w);
+	return json_finish(&w);
+}

@@ -89,4 +89,7 @@ void json_each(const struct json *object, void (*each)(const char *key, const st
 /* The text of a value (indent as above), malloc'd; for handing on a part as it is. */
 char *json_dump(const struct json *json, int indent);
 
+/* Two objects as the text of one, malloc'd: patch over base, objects member by member, anything else replaced.  NULL: empty. */
+char *json_merge(const struct json *base, const struct json *patch, int indent);
+
 #endif
