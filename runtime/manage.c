@@ -548,7 +548,7 @@ int container_pause(const struct runtime *runtime, const char *id, struct error 
 	if (r)
 		return r;
 	if (h.status == CONTAINER_PAUSED)
-		return error_refuse(e, ERROR_STATE, "container '%s': container already paused", id);
+		return error_refuse(e, ERROR_STATE, "container '%s': container not running: it is paused already", id);
 	r = freeze(&h, true, e);
 	/* If it ended meanwhile, the folder may already be that of another container with this id: never left frozen. */
 	if (!r && poll(&(struct pollfd){.fd = h.pidfd, .events = POLLIN}, 1, 0) > 0) {
