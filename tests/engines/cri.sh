@@ -214,7 +214,7 @@ refuses 'not found: the message' 'nosuch.*executable file not found in \$PATH' o
 is 'not found: status and reason' "$(status_of_container '"\(.exit_code) \(.reason)"')" '128 StartError'
 create_container text . /etc/text
 refuses 'not executable: the message' 'permission denied' of StartContainer "$container"
-check 'OOM' start_container hungry '.linux.resources.memory_limit_in_bytes = 16777216' probe eat 64
+check 'OOM' start_container hungry '.linux.resources.memory_limit_in_bytes = 16777216' sh -c 'sleep 1; exec probe eat 64'
 check 'OOM: it ends' wait_for 10 has_ended
 check 'OOM: reported as such' wait_for 5 eval '[ "$(status_of_container "\"\(.exit_code) \(.reason)\"")" = "137 OOMKilled" ]'
 container=$server

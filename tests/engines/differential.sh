@@ -9,7 +9,7 @@ needs=(runc crun python3)
 
 ln -s passwd "$image_root/etc/link"
 ln -s ../../../../tmp "$image_root/etc/out"
-cd "$(dirname "$BUILD")" || exit 1
+cd "$checkout" || exit 1
 mkdir "$work/hybrid" "$work/v2"
 compare() { # FOLDER OTHER...: its lines, numbered on
 	local folder=$1

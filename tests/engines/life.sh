@@ -125,7 +125,7 @@ end_checks() {
 }
 
 oom_checks() {
-	exits 'OOM: killed' 137 '' engine run --name c5 --memory 16m --memory-swap 16m isle probe eat 64
+	exits 'OOM: killed' 137 '' engine run --name c5 --memory 16m --memory-swap 16m isle sh -c 'sleep 1; exec probe eat 64'
 	check 'OOM: said' wait_for 2 eval '[ "$(engine inspect -f "{{.State.OOMKilled}}" c5)" = true ]'
 }
 
