@@ -672,6 +672,9 @@ static int build_mounts(struct builder *b)
 	const struct config_options *o = b->o;
 	bool host_network = o->n_networks && str_equal(o->networks[0], "host");
 	struct spec_mount shm = MOUNT("/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", NULL);
+	/* What a volume holds has the container's ids; mapping it for them needs root. */
+	bool maps = b->spec.linux_.namespaces[SPEC_NS_USER].present && !b->runtime->rootless;
+	unsigned flags = (b->base->make_volumes ? VOLUME_MAKE : 0) | (maps ? VOLUME_MAPPED : 0);
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++)
@@ -698,7 +701,7 @@ static int build_mounts(struct builder *b)
 	for (size_t i = 0; !r && i < o->n_volumes; i++) {
 		struct spec_mount mount;
 
-		r = volume_mount(b->base->store, o->volumes[i], b->base->make_volumes, b->arena, &mount, b->e);
+		r = volume_mount(b->base->store, o->volumes[i], flags, b->arena, &mount, b->e);
 		if (!r)
 			add_mount(b, &mount);
 		else

@@ -61,10 +61,10 @@ int rootfs_plan(struct rootfs *f, const struct runtime *runtime, const struct sp
 	if (holm) {
 		f->request = (struct root_request){
 		    .image = holm->image, .size = holm->storage.size, .inodes = holm->storage.inodes};
+		f->limits = (struct root_limits){holm->storage.size, holm->storage.inodes};
+		f->view.limits = &f->limits;
 		f->view.is_volatile = holm->storage.is_volatile;
 	}
-	f->view.size = f->request.size;
-	f->view.inodes = f->request.inodes;
 	f->view.read_only = spec->root_readonly;
 	if (!f->request.image)
 		f->request.folder = path;

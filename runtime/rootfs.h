@@ -21,6 +21,7 @@ struct rootfs {
 	int folder; /* DATA/instances/ID; -1: to be made */
 	struct store store;
 	struct root_request request;
+	struct root_limits limits;
 	struct root_view view;
 };
 

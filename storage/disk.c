@@ -167,8 +167,22 @@ static int grow(int file, int mount, int64_t size, struct error *e)
 		return error_system(e, errno, "look at the file system");
 	blocks = (uint64_t)size / fs.f_bsize;
 	if (ioctl(root, RESIZE_EXT4, &blocks) < 0)
-		return error_system(e, errno, "grow the file system");
+		return error_system(e, errno, "grow the file system%s",
+				    errno == EPERM ? " (it needs CAP_SYS_RESOURCE, and a file system without errors)"
+						   : "");
 	return 0;
+}
+
+/* What did not grow must not look as if it had. */
+static void shrink_back(int file, off_t size)
+{
+	char path[LOOP_PATH_SIZE];
+	struct error ignored;
+	auto_fd device = -1;
+
+	if (ftruncate(file, size) < 0 || loop_open(file, false, &device, path, &ignored))
+		return;
+	ioctl(device, LOOP_SET_CAPACITY);
 }
 
 int disk_resize(int folder, const char *name, int64_t size, struct error *e)
@@ -192,5 +206,10 @@ int disk_resize(int folder, const char *name, int64_t size, struct error *e)
 	r = disk_mount(folder, name, &mount, e);
 	if (!r && ftruncate(file, size) < 0)
 		r = error_system(e, errno, "make '%s' %" PRId64 " bytes long", name, size);
-	return r ? r : grow(file, mount, size, e);
+	if (r)
+		return r;
+	r = grow(file, mount, size, e);
+	if (r)
+		shrink_back(file, st.st_size);
+	return r;
 }

@@ -77,10 +77,14 @@ bool root_exists(int folder);
 int root_load(int folder, struct arena *arena, struct root *ret, struct error *e) must_check;
 int root_save(int folder, const struct root *root, struct error *e) must_check;
 
+struct root_limits {
+	int64_t size;
+	uint64_t inodes;
+};
+
 /* How it is to be seen this time. */
 struct root_view {
-	int64_t size; /* limits as they are to be from now on; see root_resize() */
-	uint64_t inodes;
+	const struct root_limits *limits; /* as they are to be from now on, see root_resize(); NULL: as they are */
 	int user_namespace; /* of the container, once it has its mappings; borrowed; -1: it has none of its own */
 	bool read_only;	    /* nothing is kept: mount points that init has to make go into memory */
 	bool is_volatile;   /* nothing is flushed to the disk; what was written is gone after a crash of the host */

@@ -265,8 +265,8 @@ int root_open(const struct store *store, int folder, const struct root_view *vie
 			    .overlay = OVERLAY_INIT};
 	int r = root_load(folder, &arena, &root, e);
 
-	if (!r)
-		r = root_set_limits(store, folder, &root, view->size, view->inodes, e);
+	if (!r && view->limits)
+		r = root_set_limits(store, folder, &root, view->limits->size, view->limits->inodes, e);
 	if (!r && !view->read_only)
 		r = settle(store, folder, &root, view->is_volatile, &arena, e);
 	if (r)
