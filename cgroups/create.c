@@ -214,6 +214,23 @@ static bool has_all(const char *enabled, const char *value)
 	return true;
 }
 
+/* The real root may have processes beside its folders; it is the only one without a type. */
+static bool has_processes(const char *folder)
+{
+	char text[64], path[4096];
+	auto_fd fd = -1;
+
+	if (cgroup_file_read(folder, "cgroup.type", text, sizeof(text)) < 0 ||
+	    snprintf(path, sizeof(path), "%s/cgroup.procs", folder) >= (int)sizeof(path))
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, text, sizeof(text)) > 0;
+}
+
+/*
+ * Some controllers (cpu, pids) can be enabled above processes, and the kernel then takes the folder for a threaded domain:
+ * nobody could enter any other folder below it.
+ */
 static int enable(const char *folder, const char *value)
 {
 	char enabled[CGROUP_FILE_SIZE];
@@ -221,6 +238,8 @@ static int enable(const char *folder, const char *value)
 
 	if (r < 0 || has_all(enabled, value))
 		return r;
+	if (has_processes(folder))
+		return -EBUSY;
 	return cgroup_file_write(folder, "cgroup.subtree_control", value);
 }
 

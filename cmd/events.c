@@ -13,15 +13,18 @@
 
 struct events_options {
 	int64_t interval; /* ns */
-	bool stats;
+	bool stats, all;
 };
 
 static const struct option rows[] = {
     OPTION(struct events_options, interval, "interval", 0, DURATION, "TIME", "time between statistics (5s)"),
     OPTION(struct events_options, stats, "stats", 0, FLAG, NULL, "print the statistics once"),
+    OPTION(struct events_options, all, "all", 0, FLAG, NULL, "tell of limits that were hit and of pressure, too"),
 };
 
 #define SECOND INT64_C(1000000000)
+
+enum { PRESSURE_US = 100000 }; /* a tenth of the time waiting is worth telling */
 
 static const int64_t default_interval = 5 * SECOND;
 
@@ -210,8 +213,9 @@ static void put_data(struct json_writer *json, const struct cgroup_stats *stats)
 	json_close(json);
 }
 
-/* One line.  stats NULL: an event without data. */
-static int print_event(const char *type, const char *id, const struct cgroup_stats *stats, struct error *e)
+/* One line: statistics, how often something happened, or (stats NULL, count 0) an event without data. */
+static int print_event(const char *type, const char *id, const struct cgroup_stats *stats, uint64_t count,
+		       struct error *e)
 {
 	struct json_writer json = json_writer_init(JSON_INDENT_NONE);
 	auto_free char *text = NULL;
@@ -221,6 +225,11 @@ static int print_event(const char *type, const char *id, const struct cgroup_sta
 	json_put_string(&json, "id", id);
 	if (stats)
 		put_data(&json, stats);
+	if (count) {
+		json_open_object(&json, "data");
+		json_put_uint(&json, "count", count);
+		json_close(&json);
+	}
 	json_close(&json);
 	str_add(&json.text, "\n");
 	text = json_finish(&json);
@@ -233,12 +242,26 @@ static int print_stats(const struct invocation *call, const char *id, struct err
 	struct cgroup_stats stats;
 	int r = container_stats(&call->runtime, id, CGROUP_STATS_ALL, &arena, &stats, e);
 
-	return r ? r : print_event("stats", id, &stats, e);
+	return r ? r : print_event("stats", id, &stats, 0, e);
 }
 
 static void close_watch(struct cgroup_watch **watch)
 {
 	*watch = cgroup_watch_close(*watch);
+}
+
+/* runc's "oom" for each process that was killed, with no data; the others by the names of cgroups/events.h. */
+static int print_seen_event(const struct cgroup_event *event, const char *id, struct error *e)
+{
+	int r = 0;
+
+	if (event->kind == CGROUP_EVENT_EMPTY || event->kind == CGROUP_EVENT_GONE || event->kind == CGROUP_EVENT_OOM)
+		return 0;
+	if (event->kind != CGROUP_EVENT_OOM_KILL)
+		return print_event(cgroup_event_name(event->kind), id, NULL, event->count, e);
+	for (uint64_t i = 0; !r && i < event->count; i++)
+		r = print_event("oom", id, NULL, 0, e);
+	return r;
 }
 
 /* Prints what the watch has seen.  *ret_end: the container's last process or its cgroup is gone. */
@@ -253,8 +276,7 @@ static int print_seen(struct cgroup_watch *watch, const char *id, bool *ret_end,
 		if (r || !some)
 			return r;
 		*ret_end |= event.kind == CGROUP_EVENT_EMPTY || event.kind == CGROUP_EVENT_GONE;
-		for (uint64_t i = 0; !r && event.kind == CGROUP_EVENT_OOM_KILL && i < event.count; i++)
-			r = print_event("oom", id, NULL, e);
+		r = print_seen_event(&event, id, e);
 		if (r)
 			return r;
 	}
@@ -269,19 +291,24 @@ static int64_t find_now(void)
 }
 
 /* Until the container has stopped or is gone. */
-static int follow(const struct invocation *call, const char *id, int64_t interval, struct error *e)
+static int follow(const struct invocation *call, const char *id, int64_t interval, bool all, struct error *e)
 {
-	const unsigned kinds = 1 << CGROUP_EVENT_OOM_KILL | 1 << CGROUP_EVENT_EMPTY | 1 << CGROUP_EVENT_GONE;
+	const unsigned kinds =
+	    all ? CGROUP_WATCH_ALL : 1 << CGROUP_EVENT_OOM_KILL | 1 << CGROUP_EVENT_EMPTY | 1 << CGROUP_EVENT_GONE;
 	__attribute__((cleanup(close_watch))) struct cgroup_watch *watch = NULL;
 	int64_t next = find_now() + interval;
 	bool end = false;
-	int r = container_watch(&call->runtime, id, kinds, &watch, e);
+	int r = container_watch(&call->runtime, id, kinds, all ? PRESSURE_US : 0, &watch, e);
 
 	while (!r && !end) {
 		struct pollfd poll_fd = {.fd = cgroup_watch_fd(watch), .events = POLLIN};
 		int64_t rest = next - find_now();
-		struct timespec wait = {.tv_sec = rest / SECOND, .tv_nsec = rest % SECOND};
+		int silent = cgroup_watch_timeout(watch);
+		struct timespec wait;
 
+		if (silent >= 0 && rest > silent * (SECOND / 1000))
+			rest = silent * (SECOND / 1000);
+		wait = (struct timespec){.tv_sec = rest / SECOND, .tv_nsec = rest % SECOND};
 		if (rest > 0 && ppoll(&poll_fd, 1, &wait, NULL) < 0 && errno != EINTR)
 			return error_system(e, errno, "wait for events of container '%s'", id);
 		r = print_seen(watch, id, &end, e);
@@ -302,7 +329,7 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	(void)n;
 	if (o->stats)
 		return print_stats(call, operands[0], e);
-	return follow(call, operands[0], o->interval ? o->interval : default_interval, e);
+	return follow(call, operands[0], o->interval ? o->interval : default_interval, o->all, e);
 }
 
 const struct verb verb_events = {
@@ -312,6 +339,8 @@ const struct verb verb_events = {
     .min = 1,
     .max = 1,
     VERB_OPTIONS(struct events_options, rows),
-    .text = "One JSON object per line, of type stats or oom, until the container has stopped.",
+    .text =
+	"One JSON object per line, of type stats or oom, until the container has stopped.  With --all also\n"
+	"memory-max, memory-high, pids-max, pressure-cpu, pressure-memory and pressure-io, as far as this host tells.",
     .run = run,
 };

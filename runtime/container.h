@@ -135,8 +135,8 @@ int container_pids(const struct runtime *runtime, const char *id, pid_t **ret_pi
 int container_stats(const struct runtime *runtime, const char *id, unsigned what, struct arena *arena,
 		    struct cgroup_stats *ret, struct error *e) must_check;
 /* Watches a container that runs: kinds and the rest as in cgroups/events.h, whose functions read and close it. */
-int container_watch(const struct runtime *runtime, const char *id, unsigned kinds, struct cgroup_watch **ret,
-		    struct error *e) must_check;
+int container_watch(const struct runtime *runtime, const char *id, unsigned kinds, unsigned pressure_us,
+		    struct cgroup_watch **ret, struct error *e) must_check;
 
 /* The container that a process of the host is in, by its cgroup: the innermost where containers run in containers.
    ret_inner_pid: its pid in there.  ERROR_NOT_FOUND: in none, or no such process. */

@@ -67,7 +67,7 @@ struct creation {
 	struct launch launch;
 	int bundle_fd, root_fd, folder, lock, signals, start_socket;
 	unsigned listen_fds, inherited;
-	bool notify, later_made, launched;
+	bool notify, later_made, adopted, launched;
 	struct rootfs rootfs;		  /* holm.image, holm.storage */
 	struct net_interface *interfaces; /* holm.networks; malloc'd */
 	struct net_port *ports;
@@ -231,7 +231,7 @@ static bool waits_for_cgroups(const struct cgroup_plan *plan)
 	for (size_t i = 0; i < plan->n_steps; i++)
 		if (plan->steps[i].kind == CGROUP_JOIN || plan->steps[i].kind == CGROUP_DEVICES)
 			return true;
-	return plan->cgroup.scope;
+	return plan->unit != NULL;
 }
 
 static bool joins_networks(const struct creation *c)
@@ -554,7 +554,7 @@ static int make_cgroup_later(struct creation *c, struct error *e)
 	struct cgroup_entry later = CGROUP_ENTRY_INIT;
 	int r;
 
-	if (!c->cgroup_later.n_steps)
+	if (!c->cgroup_later.n_steps || c->cgroup.unit) /* what systemd makes is adopted, all of it */
 		return 0;
 	r = cgroup_create(c->host, &c->cgroup_later, &later, e);
 	if (r)
@@ -569,8 +569,11 @@ static void unmake_cgroup(struct creation *c)
 {
 	struct error ignored;
 
-	/* Only what we made: a v1 folder that was refused because others are in it stays as it is. */
-	const struct cgroup *made = c->later_made ? &c->cgroup.cgroup : &c->cgroup_first.cgroup;
+	/* Only what we made: a v1 folder that was refused because others are in it stays as it is, and so does their scope. */
+	const struct cgroup *made = c->later_made || c->adopted ? &c->cgroup.cgroup : &c->cgroup_first.cgroup;
+
+	if (c->cgroup.unit && !c->adopted)
+		return;
 
 	if (cgroup_kill(made, &ignored) || cgroup_destroy(made, &ignored))
 		log_warning("%s", ignored.text);
@@ -596,10 +599,12 @@ static int on_pid(void *data, pid_t pid, int pidfd, struct error *e)
 	int r = 0;
 
 	(void)pidfd;
-	if (c->cgroup.cgroup.scope)
+	if (c->cgroup.unit) {
 		r = cgroup_adopt(c->host, &c->cgroup, pid, e);
-	if (r)
-		return r;
+		if (r)
+			return r;
+		c->adopted = true;
+	}
 	r = proc_start_time(pid, &start, NULL);
 	if (r)
 		return error_system(e, -r, "read the start time of process %d", (int)pid);

@@ -23,11 +23,11 @@ int container_stats(const struct runtime *runtime, const char *id, unsigned what
 	return r ? r : cgroup_stats_read(&h.record.cgroup, what, arena, ret, e);
 }
 
-int container_watch(const struct runtime *runtime, const char *id, unsigned kinds, struct cgroup_watch **ret,
-		    struct error *e)
+int container_watch(const struct runtime *runtime, const char *id, unsigned kinds, unsigned pressure_us,
+		    struct cgroup_watch **ret, struct error *e)
 {
 	auto_handle h = HANDLE_INIT;
 	int r = open_running(&h, runtime, id, e);
 
-	return r ? r : cgroup_watch_open(&h.record.cgroup, kinds, 0, ret, e);
+	return r ? r : cgroup_watch_open(&h.record.cgroup, kinds, pressure_us, ret, e);
 }

@@ -27,6 +27,9 @@ like 'without limits it runs beside the processes of the root that is seen' "$(i
 bundle '.linux.resources.memory.limit = 33554432'
 refuses 'a limit is refused there, with the reason' 'memory.limit: can.t enable .*it has processes of its own' \
 	inside "$HOLM" --root "$state" run --bundle "$bundle" "$id"
+bundle '.linux.resources.pids.limit = 9'
+refuses 'one of a threaded controller, too' 'pids.limit: can.t enable .*it has processes of its own' \
+	inside "$HOLM" --root "$state" run --bundle "$bundle" "$id"
 bundle '.linux.resources = {memory: {limit: 33554432, swap: 33554432}, pids: {limit: 9}}' \
 	-- sh -c 'probe eat 64M; echo "eater $?"; exec sleep 600'
 beside "$HOLM" --root "$state" run --detach --bundle "$bundle" "$id" </dev/null >"$work/out" 2>&1

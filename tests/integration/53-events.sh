@@ -74,6 +74,31 @@ if is_holm; then
 	fact 'throttling' "$end" '.throttledPeriods > 0 and .throttledTime > 0'
 fi
 
+# --- limits that were hit ---
+
+if is_holm; then
+	bundle '.linux.resources = {pids: {limit: 3}, memory: {limit: 33554432, swap: 33554432}}' -- \
+		sh -c 'while [ ! -e /tmp/go ]; do sleep 0.05; done; (sleep 1 & sleep 1 & sleep 1); exec sleep 600'
+	own_root
+	run_detached
+	"$HOLM" --root "$state" events --all --interval 60s "$id" >"$work/all" 2>&1 &
+	events=$!
+	wait_for 5 test -e "/proc/$events/fd/5"
+	sleep 0.3
+	touch "$root/tmp/go"
+	told() { jq -se "any(.type == \"$1\" and .data.count > 0)" "$work/all"; }
+	check 'a refused fork is told' wait_for 10 told pids-max
+	if [ "$(speaks memory)" = v2 ]; then
+		holm update --pids-limit -1 --memory-high 4M "$id"
+		holm exec "$id" probe eat 8M >/dev/null 2>&1 &
+		check 'so is memory.high' wait_for 20 told memory-high
+	fi
+	holm kill "$id" KILL
+	wait_for 5 ended
+	wait "$events"
+	is 'and the stream ends with the container' "$?" 0
+fi
+
 # --- what a start needed ---
 
 if is_holm; then

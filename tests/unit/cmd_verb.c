@@ -186,12 +186,24 @@ int container_stats(const struct runtime *runtime, const char *id, unsigned what
 	return 0;
 }
 
-int container_watch(const struct runtime *runtime, const char *id, unsigned kinds, struct cgroup_watch **ret,
-		    struct error *e)
+int container_watch(const struct runtime *runtime, const char *id, unsigned kinds, unsigned pressure_us,
+		    struct cgroup_watch **ret, struct error *e)
 {
-	(void)runtime, (void)id, (void)kinds, (void)e;
+	(void)runtime, (void)id, (void)kinds, (void)pressure_us, (void)e;
 	*ret = (struct cgroup_watch *)&fake;
 	return 0;
+}
+
+int cgroup_watch_timeout(const struct cgroup_watch *watch)
+{
+	(void)watch;
+	return -1;
+}
+
+const char *cgroup_event_name(enum cgroup_event_kind kind)
+{
+	(void)kind;
+	return "event";
 }
 
 int cgroup_watch_fd(const struct cgroup_watch *watch)
