@@ -48,7 +48,7 @@ struct cgroup_request {
 	const struct spec_resources *resources; /* NULL: none */
 	bool rootless;				/* what can't be made is left out if nothing in resources needs it */
 	bool oom_group; /* out of memory, all of it is killed or nothing: where the host has that; unified may say no */
-	bool delegate; /* v2: give the folder to delegate_uid (private cgroup ns, rw cgroup mount) */
+	bool delegate;	/* v2: give the folder to delegate_uid (private cgroup ns, rw cgroup mount) */
 	uid_t delegate_uid;
 	bool
 	    all_hierarchies; /* a folder in each, also where nothing needs one (the container may write to cgroup v1) */

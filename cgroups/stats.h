@@ -111,7 +111,7 @@ enum {
 	CGROUP_STATS_IO = 1 << 3,
 	CGROUP_STATS_PRESSURE = 1 << 4, /* of those above that are asked for */
 	CGROUP_STATS_DETAILS = 1 << 5,	/* per CPU, memory.stat, cpuset, the rarer lists of io, hugetlb, rdma */
-	CGROUP_STATS_HITS = 1 << 6,	/* of memory: how often limits were hit, the peak and limit of swap, OOM kills */
+	CGROUP_STATS_HITS = 1 << 6, /* of memory: how often limits were hit, the peak and limit of swap, OOM kills */
 	CGROUP_STATS_TABLE =
 	    CGROUP_STATS_CPU | CGROUP_STATS_MEMORY | CGROUP_STATS_PIDS | CGROUP_STATS_IO | CGROUP_STATS_PRESSURE,
 	CGROUP_STATS_ALL = CGROUP_STATS_TABLE | CGROUP_STATS_HITS | CGROUP_STATS_DETAILS,
