@@ -216,7 +216,7 @@ refuses 'an unknown image' "there is no image 'weg:1'; did you mean 'web:1'\?" i
 refuses 'a name that is none' "is not a name of an image" image tag web:1 'a b'
 refuses 'a path as a name' "is not a name of an image" image tag web:1 ../../etc/passwd
 refuses 'several names, one id' 'has several names' image remove "$(id_of web:1)"
-mkdir -p -m 700 "$data/instances/isle"
+mkdir -p "$data/instances/isle"
 chmod 700 "$data/instances"
 jq -n --arg d "$(image inspect web:1 | jq -r '.[0].digest')" --argjson l "$(image inspect web:1 | jq '[.[0].layers[].id]')" \
 	'{image: "web:1", digest: $d, layers: $l}' >"$data/instances/isle/root.json"
