@@ -388,6 +388,9 @@ static void read_client(int *client)
 	case SHARED_CLOSE:
 		close_input();
 		break;
+	case SHARED_SAY:
+		log_add(&worker.log, message + 1, (size_t)n - 1, LOG_HOLM);
+		break;
 	case SHARED_SIZE:
 		resize(message + 1, (size_t)n - 1);
 		break;
@@ -574,7 +577,7 @@ static void work(long keeper, const char *news)
 					  .due = now() + shared->tick};
 	worker.timers[1] = (struct timer){.option = option_health,
 					  .interval = shared->health_interval,
-					  .limit = shared->health_timeout + CHILD_GRACE * second,
+					  .limit = shared->health_limit,
 					  .due = now() + shared->health_interval};
 	if (log_open(&worker.log, fds[SHARED_LOG], &shared->log))
 		quit(1);

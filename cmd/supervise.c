@@ -3,11 +3,13 @@
 #include "instances/monitor.h"
 
 struct supervise {
-	bool resume;
+	bool resume, tick, health;
 };
 
 static const struct option rows[] = {
     OPTION(struct supervise, resume, "resume", 0, FLAG, NULL, NULL),
+    OPTION(struct supervise, tick, "tick", 0, FLAG, NULL, NULL),
+    OPTION(struct supervise, health, "health", 0, FLAG, NULL, NULL),
 };
 
 static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
@@ -17,7 +19,13 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	int r = instance_open(&call->runtime, operands[0], &instance, e);
 
 	(void)n;
-	return r ?: monitor_supervise(&call->runtime, &instance, asked->resume, e);
+	if (r)
+		return r;
+	if (asked->tick)
+		return monitor_tick(&call->runtime, &instance, e);
+	if (asked->health)
+		return monitor_check_health(&call->runtime, &instance, e);
+	return monitor_supervise(&call->runtime, &instance, asked->resume, e);
 }
 
 /* Private: what holm-monitor executes. */

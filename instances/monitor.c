@@ -25,7 +25,10 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/sys.h"
+#include "instances/config.h"
+#include "instances/health.h"
 #include "instances/history.h"
+#include "instances/ledger.h"
 #include "instances/restart.h"
 #include "instances/shared.h"
 #include "runtime/socket.h"
@@ -36,9 +39,10 @@ enum {
 	LOCK_TRIES = 20,
 };
 
-#define TICK INT64_C(60000000000) /* ns: the usage ledger's interval */
 #define HEALTH_INTERVAL INT64_C(30000000000)
 #define HEALTH_TIMEOUT INT64_C(30000000000)
+#define HEALTH_GRACE INT64_C(10000000000)
+#define HEALTH_RETRIES 3
 
 #define RUN_FOLDER "run"
 #define LOG_FOLDER "log"
@@ -431,7 +435,7 @@ static void prepare_shared(struct run *run)
 	    .terminal = run->spec.process && run->spec.process->terminal,
 	    .input = holm && holm->input,
 	    .notify = holm && holm->notify,
-	    .tick = TICK,
+	    .tick = LEDGER_INTERVAL,
 	};
 	if (proc_boot_id(s->boot_id))
 		*s->boot_id = 0;
@@ -440,7 +444,8 @@ static void prepare_shared(struct run *run)
 	if (holm && holm->health.n_command) {
 		s->health = MONITOR_HEALTH_STARTING;
 		s->health_interval = (uint64_t)(holm->health.interval ?: HEALTH_INTERVAL);
-		s->health_timeout = (uint64_t)(holm->health.timeout ?: HEALTH_TIMEOUT);
+		s->health_limit = (uint64_t)((holm->health.timeout ?: HEALTH_TIMEOUT) +
+					     config_stop_timeout(&run->spec) + HEALTH_GRACE);
 	}
 	s->ready = !s->notify;
 	prepare_log(run);
@@ -584,6 +589,9 @@ static void finish(struct run *run, bool ours, struct instance_end *ret)
 	    .restarts = s->restarts,
 	    .asked = !instance_is_wanted(run->instance),
 	};
+	if (same_boot && s->started_clock &&
+	    ledger_add(run->runtime, run->instance, s->started_clock, &resources, &s->ledger, &e))
+		say(run, "%s", error_format(&e, text, sizeof(text)));
 	delete_container(run);
 	take_rest(run, ours);
 	say(run, "%s ended: %s", run->instance->name, str_peek(&why));
@@ -626,6 +634,7 @@ static void decide(struct run *run, int status, int64_t ran, struct restart_deci
 	    .max = holm ? holm->restart.max : 0,
 	    .delay = holm ? holm->restart.delay : 0,
 	    .wanted = instance_is_wanted(run->instance),
+	    .forced = run->shared->again,
 	    .unhealthy = run->shared->health == MONITOR_HEALTH_BAD,
 	    .status = status,
 	    .ran = ran,
@@ -1049,6 +1058,112 @@ static int leave(struct run *run, struct instance *instance)
 		execv(holm, (char **)argv);
 	}
 	return 0;
+}
+
+/* ---- what the worker asks for every so often ---- */
+
+/* A line for the log of an instance that runs: its worker writes it. */
+static void say_running(struct run *run, const char *format, ...) printf_like(2, 3);
+
+static void say_running(struct run *run, const char *format, ...)
+{
+	char message[ERROR_TEXT_SIZE] = {SHARED_SAY}, text[ERROR_TEXT_SIZE - 16];
+	auto_fd socket = -1;
+	struct error e;
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	n = snprintf(message + 1, sizeof(message) - 1, "holm: %s\n", text);
+	if (socket_connect(run->folder, SHARED_ATTACH, SOCK_SEQPACKET, "the monitor's socket", &socket, &e) ||
+	    fd_send(socket, message, (size_t)n + 1, NULL, 0))
+		log_debug("%s", text);
+}
+
+static int open_running(struct run *run, const struct runtime *runtime, const struct instance *instance,
+			struct error *e)
+{
+	int r = run_open(run, runtime, instance, false, e);
+
+	if (!r && (run->shared->version != SHARED_VERSION || run->shared->phase != MONITOR_RUNNING))
+		r = -ENOENT;
+	return r == -ENOENT ? error_refuse(e, ERROR_STATE, "instance '%s' does not run", instance->name) : r;
+}
+
+int monitor_tick(const struct runtime *runtime, const struct instance *instance, struct error *e)
+{
+	auto_run run = RUN_INIT;
+	int r = open_running(&run, runtime, instance, e);
+
+	return r ?: ledger_add(runtime, instance, run.shared->started_clock, NULL, &run.shared->ledger, e);
+}
+
+/* It is asked to end, and made to when it does not; what then happens is the keeper's and the policy's. */
+static int end_payload(struct run *run, int signal, int64_t grace, struct error *e)
+{
+	auto_fd pidfd = sys_pidfd_open(run->shared->init.pid, 0);
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+	int r = signal == SIGKILL ? 0 : container_kill(run->runtime, run->instance->name, signal, false, e);
+
+	if (!r && signal != SIGKILL && pidfd >= 0 && poll(&p, 1, (int)(grace / 1000000)) > 0)
+		return 0;
+	return container_kill(run->runtime, run->instance->name, SIGKILL, true, e);
+}
+
+static int act(struct run *run, struct instance *instance, struct error *e)
+{
+	const char *action = run->spec.holm->health.action;
+	int r = 0;
+
+	if (!action || str_equal(action, "none"))
+		return 0;
+	if (str_equal(action, "kill"))
+		return end_payload(run, SIGKILL, 0, e);
+	if (str_equal(action, "restart"))
+		run->shared->again = 1;
+	if (str_equal(action, "stop")) {
+		r = instance_lock(instance, e);
+		if (!r)
+			r = instance_set_up(instance, false, e);
+		instance_unlock(instance);
+	}
+	return r ?: end_payload(run, config_stop_signal(&run->spec), config_stop_timeout(&run->spec), e);
+}
+
+int monitor_check_health(const struct runtime *runtime, struct instance *instance, struct error *e)
+{
+	auto_run run = RUN_INIT;
+	struct health_result result;
+	struct shared *s;
+	uint32_t retries;
+	int r = open_running(&run, runtime, instance, e);
+
+	if (!r)
+		r = load_spec(&run, e);
+	if (r || !run.spec.holm || !run.spec.holm->health.n_command)
+		return r;
+	s = run.shared;
+	retries = run.spec.holm->health.retries ?: HEALTH_RETRIES;
+	health_check(runtime, instance, run.spec.holm, run.spec.holm->health.timeout ?: HEALTH_TIMEOUT, &result);
+	if (s->phase != MONITOR_RUNNING || s->ended)
+		return 0;
+	if (result.good) {
+		if (s->health == MONITOR_HEALTH_BAD)
+			say_running(&run, "healthy again");
+		s->health = MONITOR_HEALTH_GOOD;
+		s->failures = 0;
+		return 0;
+	}
+	if (s->health == MONITOR_HEALTH_STARTING &&
+	    clock_ns(CLOCK_BOOTTIME) - (int64_t)s->started_clock < run.spec.holm->health.start_period)
+		return 0;
+	if (++s->failures < retries || s->health == MONITOR_HEALTH_BAD)
+		return 0;
+	s->health = MONITOR_HEALTH_BAD;
+	say_running(&run, "unhealthy: %s", result.why);
+	return act(&run, instance, e);
 }
 
 int monitor_supervise(const struct runtime *runtime, struct instance *instance, bool resume, struct error *e)

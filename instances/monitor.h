@@ -90,4 +90,9 @@ int monitor_wait(const struct runtime *runtime, const struct instance *instance,
 int monitor_supervise(const struct runtime *runtime, struct instance *instance, bool resume,
 		      struct error *e) must_check;
 
+/* `holm supervise --tick` and `--health`, executed by the worker: a line for the ledger; one check, and what follows from it.
+   ERROR_STATE: it does not run. */
+int monitor_tick(const struct runtime *runtime, const struct instance *instance, struct error *e) must_check;
+int monitor_check_health(const struct runtime *runtime, struct instance *instance, struct error *e) must_check;
+
 #endif

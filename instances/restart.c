@@ -8,6 +8,8 @@
 static bool is_covered(const struct restart_case *c, const char **ret_why)
 {
 	*ret_why = NULL;
+	if (c->wanted && c->forced)
+		return true;
 	if (!c->policy || str_equal(c->policy, "no"))
 		*ret_why = "there is no restart policy";
 	else if (!c->wanted)
@@ -33,7 +35,7 @@ void restart_decide(const struct restart_case *c, struct restart_decision *ret)
 	*ret = (struct restart_decision){.restarts = so_far};
 	if (!is_covered(c, &ret->why))
 		return;
-	if (c->max && so_far >= c->max) {
+	if (c->max && so_far >= c->max && !c->forced) {
 		ret->why = "it was restarted as often as the policy allows";
 		return;
 	}

@@ -18,6 +18,7 @@ struct restart_case {
 	int64_t delay;	    /* ns, 0: RESTART_DELAY */
 	bool wanted;	    /* the desired state is up */
 	bool unhealthy;	    /* its health check ended it */
+	bool forced;	    /* and wants it started anew, whatever the policy says */
 	int status;	    /* exit status, 128+n for a signal, -1: not known or it could not be started */
 	int64_t ran;	    /* ns */
 	uint32_t restarts;  /* so far, in a row */

@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+#include "instances/ledger_place.h"
 #include "instances/log.h"
 
 #define SHARED_FILE "state"
@@ -31,7 +32,7 @@ enum shared_fd {
 	_SHARED_FD_N
 };
 
-enum { SHARED_VERSION = 1 };
+enum { SHARED_VERSION = 2 };
 
 struct shared_process {
 	int32_t pid; /* 0: none */
@@ -56,7 +57,10 @@ struct shared {
 	uint64_t started, next_restart;			 /* ns since 1970 */
 	uint64_t started_clock;				 /* ns of CLOCK_BOOTTIME */
 	uint64_t wait;					 /* ns to wait before the next start */
-	uint64_t tick, health_interval, health_timeout;	 /* ns, 0: none */
+	uint64_t tick, health_interval; /* ns, 0: none */
+	uint64_t health_limit;		/* ns that a check with all that follows from it may take */
+	uint32_t again;			/* its health check wants it started anew, whatever the policy says */
+	struct ledger_place ledger;
 	uint64_t begin_segment, begin_data, begin_index; /* where this run's output begins in the log */
 	struct log_shared log;
 };
@@ -66,6 +70,7 @@ enum shared_message {
 	SHARED_DATA = 'i',  /* bytes for stdin or the terminal */
 	SHARED_CLOSE = 'e', /* end of file on stdin */
 	SHARED_SIZE = 'w',  /* struct shared_window */
+	SHARED_SAY = 'n',   /* a line for the log, from another holm: the worker alone writes there */
 };
 
 struct shared_window {

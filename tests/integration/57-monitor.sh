@@ -39,8 +39,8 @@ is 'nobody stays of one that was removed' "$(monitors stays)" ''
 # kill_some NAME WHO...: keeper, worker or both
 kill_some() {
 	local keeper worker
-	wait_for 5 has_monitors "$1" || return
-	read -r keeper worker <<<"$(monitors "$1")"
+	wait_for 5 find_monitors "$1" || return
+	read -r keeper worker <<<"$pair"
 	case $2 in
 	keeper) kill -9 "$keeper" ;;
 	worker) kill -9 "$worker" ;;
@@ -56,8 +56,9 @@ is_mended() {
 	grep 'its monitor was killed; another is in its place' "$work/mended" >>"$work/mended.all"
 }
 
-has_monitors() {
-	[ -n "$(monitors "$1")" ]
+find_monitors() {
+	pair=$(monitors "$1")
+	[ -n "$pair" ]
 }
 
 launch workers -- sh -c "$counter" >/dev/null

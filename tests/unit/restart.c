@@ -26,6 +26,8 @@ static const struct {
     {{.policy = "on-failure", .wanted = true, .status = 137}, {true, 100 * MS, 1, NULL}},
     {{.policy = "on-failure", .wanted = true, .status = -1}, {true, 100 * MS, 1, NULL}},
     {{.policy = "on-failure", .wanted = true, .status = 0, .unhealthy = true}, {true, 100 * MS, 1, NULL}},
+    {{.policy = NULL, .wanted = true, .status = 137, .unhealthy = true, .forced = true}, {true, 100 * MS, 1, NULL}},
+    {{.policy = NULL, .wanted = false, .forced = true}, {false, 0, 0, "there is no restart policy"}},
     /* the wait doubles up to a minute */
     {{.policy = "always", .wanted = true, .restarts = 3}, {true, 800 * MS, 4, NULL}},
     {{.policy = "always", .wanted = true, .restarts = 9}, {true, 51200 * MS, 10, NULL}},
