@@ -196,8 +196,8 @@ static int configure_inside(const struct member_joining *joining, struct netlink
 }
 
 /*
- * The host's end: the guard, then its alias, no addresses, up; the neighbours that the host need not ask for.  An instance
- * that publishes gets its own frames back, see ports.c.
+ * The host's end: the guard, then its alias, no addresses, up; the neighbours that the host need not ask for.  For
+ * hairpin see ports.h.
  */
 static int configure_port(struct host *host, const struct member_joining *joining, struct error *e)
 {
@@ -205,7 +205,8 @@ static int configure_port(struct host *host, const struct member_joining *joinin
 	const struct net_member *member = &joining->member;
 	struct sock_filter code[GUARD_SIZE];
 	char alias[NET_ID_SIZE + NET_INTERFACE_SIZE];
-	unsigned flags = (network->is_isolated ? LINK_ISOLATED : 0) | (joining->n_ports ? LINK_HAIRPIN : 0);
+	bool hairpin = joining->n_ports && ports_need_hairpin();
+	unsigned flags = (network->is_isolated ? LINK_ISOLATED : 0) | (hairpin ? LINK_HAIRPIN : 0);
 	int index, r = link_index(&host->netlink, member->link, &index, e);
 
 	if (r)
@@ -217,7 +218,7 @@ static int configure_port(struct host *host, const struct member_joining *joinin
 			     guard_build(code, member->mac, &member->address4, &member->address6));
 	else
 		guard_attach(&host->netlink, index, code, guard_build_mac(code, member->mac));
-	if (joining->n_ports)
+	if (hairpin)
 		guard_attach_echo(&host->netlink, index, member->mac);
 	snprintf(alias, sizeof(alias), "%s %s", member->id, member->name);
 	link_configure_port(&host->netlink, index, member->link, alias, flags);

@@ -111,6 +111,8 @@ enum chain {
 	CHAIN_PORTS,
 	CHAIN_SENT,
 	CHAIN_RECEIVED,
+	CHAIN_INSIDE,
+	CHAIN_OUTSIDE,
 	CHAIN_GUARD,
 	CHAIN_PREROUTING,
 	CHAIN_OUTPUT,
@@ -127,6 +129,8 @@ static const struct {
     [CHAIN_PORTS] = {"ports"},
     [CHAIN_SENT] = {"sent"},
     [CHAIN_RECEIVED] = {"received"},
+    [CHAIN_INSIDE] = {"inside"},
+    [CHAIN_OUTSIDE] = {"outside"},
     [CHAIN_GUARD] = {"guard", "filter", NF_INET_PRE_ROUTING, -300},
     [CHAIN_PREROUTING] = {"prerouting", "nat", NF_INET_PRE_ROUTING, -100},
     [CHAIN_OUTPUT] = {"output", "nat", NF_INET_LOCAL_OUT, -100},
@@ -238,6 +242,11 @@ struct step {
 		STEP_VERDICT, NF_DROP, 0, 0                                                                            \
 	}
 
+#define RETURN                                                                                                         \
+	{                                                                                                              \
+		STEP_VERDICT, (uint32_t)NFT_RETURN, 0, 0                                                               \
+	}
+
 #define STATE_KNOWN (NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED))
 #define STATE_NEW NF_CT_STATE_BIT(IP_CT_NEW)
 
@@ -251,18 +260,34 @@ static const struct {
     {CHAIN_PORTS, {FAMILY4, TO_LOCAL, META(L4PROTO, 0), DPORT(1), MAP(0, PORTS4_ANY), {STEP_DNAT, NFPROTO_IPV4, 1, 0}}},
     {CHAIN_PORTS, {FAMILY6, TO_LOCAL, META(L4PROTO, 0), DPORT(1), MAP(0, PORTS6_ANY), {STEP_DNAT, NFPROTO_IPV6, 4, 0}}},
 
-    /* By destination; who is counted is whoever has an element. */
-    {CHAIN_SENT, {FAMILY4, DADDR4(0), IN(0, LAN4), SADDR4(0), IN(0, SENT_LAN4)}},
-    {CHAIN_SENT, {FAMILY4, DADDR4(0), NOT_IN(0, LAN4), SADDR4(0), IN(0, SENT_WAN4)}},
-    {CHAIN_SENT, {FAMILY6, DADDR6(0), IN(0, LAN6), SADDR6(0), IN(0, SENT_LAN6)}},
-    {CHAIN_SENT, {FAMILY6, DADDR6(0), NOT_IN(0, LAN6), SADDR6(0), IN(0, SENT_WAN6)}},
-    {CHAIN_RECEIVED, {FAMILY4, SADDR4(0), IN(0, LAN4), DADDR4(0), IN(0, RECEIVED_LAN4)}},
-    {CHAIN_RECEIVED, {FAMILY4, SADDR4(0), NOT_IN(0, LAN4), DADDR4(0), IN(0, RECEIVED_WAN4)}},
-    {CHAIN_RECEIVED, {FAMILY6, SADDR6(0), IN(0, LAN6), DADDR6(0), IN(0, RECEIVED_LAN6)}},
-    {CHAIN_RECEIVED, {FAMILY6, SADDR6(0), NOT_IN(0, LAN6), DADDR6(0), IN(0, RECEIVED_WAN6)}},
+    /* By destination; who is counted is whoever has elements: one for lan and one for wan. */
+    {CHAIN_SENT, {FAMILY4, DADDR4(0), IN(0, LAN4), SADDR4(0), IN(0, SENT_LAN4), RETURN}},
+    {CHAIN_SENT, {FAMILY4, SADDR4(0), IN(0, SENT_WAN4), RETURN}},
+    {CHAIN_SENT, {FAMILY6, DADDR6(0), IN(0, LAN6), SADDR6(0), IN(0, SENT_LAN6), RETURN}},
+    {CHAIN_SENT, {FAMILY6, SADDR6(0), IN(0, SENT_WAN6)}},
+    {CHAIN_RECEIVED, {FAMILY4, SADDR4(0), IN(0, LAN4), DADDR4(0), IN(0, RECEIVED_LAN4), RETURN}},
+    {CHAIN_RECEIVED, {FAMILY4, DADDR4(0), IN(0, RECEIVED_WAN4), RETURN}},
+    {CHAIN_RECEIVED, {FAMILY6, SADDR6(0), IN(0, LAN6), DADDR6(0), IN(0, RECEIVED_LAN6), RETURN}},
+    {CHAIN_RECEIVED, {FAMILY6, DADDR6(0), IN(0, RECEIVED_WAN6)}},
 
-    /* route_localnet is on for our bridges (localhost publishing), so members must not reach 127.0.0.0/8. */
-    {CHAIN_GUARD, {META(IIFNAME, 0), IN(0, BRIDGES), FAMILY4, DADDR4(0), LOOPBACK4(0), DROP}},
+    /* From members. */
+    {CHAIN_INSIDE, {META(OIFNAME, 0), NOT_IN(0, BRIDGES), JUMP(CHAIN_SENT)}},
+    {CHAIN_INSIDE, {CT_STATE_IS(STATE_KNOWN), ACCEPT}},
+    {CHAIN_INSIDE, {CT_STATUS_HAS(IPS_DST_NAT), ACCEPT}},
+    {CHAIN_INSIDE, {META(IIFNAME, 0), IN(0, OUTWARD), META(OIFNAME, 0), NOT_IN(0, BRIDGES), ACCEPT}},
+    {CHAIN_INSIDE, {META(IIFNAME, 0), META(OIFNAME, 4), IN(0, PAIRS), ACCEPT}},
+    {CHAIN_INSIDE, {DROP}},
+    /* To members, from elsewhere. */
+    {CHAIN_OUTSIDE, {JUMP(CHAIN_RECEIVED)}},
+    {CHAIN_OUTSIDE, {CT_STATE_IS(STATE_KNOWN), ACCEPT}},
+    {CHAIN_OUTSIDE, {CT_STATUS_HAS(IPS_DST_NAT), ACCEPT}},
+    {CHAIN_OUTSIDE, {DROP}},
+
+    /*
+     * route_localnet is on for our bridges (localhost publishing), so members must not reach 127.0.0.0/8.  Every packet of
+     * the host comes by here: the cheap question first.
+     */
+    {CHAIN_GUARD, {FAMILY4, DADDR4(0), LOOPBACK4(0), META(IIFNAME, 0), IN(0, BRIDGES), DROP}},
 
     {CHAIN_PREROUTING, {JUMP(CHAIN_PORTS)}},
     {CHAIN_OUTPUT, {JUMP(CHAIN_PORTS)}},
@@ -278,14 +303,10 @@ static const struct {
     {CHAIN_POSTROUTING, {META(OIFNAME, 0), NOT_IN(0, BRIDGES), FAMILY4, SADDR4(0), IN(0, NAT4), {STEP_MASQUERADE}}},
     {CHAIN_POSTROUTING, {META(OIFNAME, 0), NOT_IN(0, BRIDGES), FAMILY6, SADDR6(0), IN(0, NAT6), {STEP_MASQUERADE}}},
 
-    {CHAIN_FORWARD, {META(IIFNAME, 0), IN(0, BRIDGES), META(OIFNAME, 0), NOT_IN(0, BRIDGES), JUMP(CHAIN_SENT)}},
-    {CHAIN_FORWARD, {META(OIFNAME, 0), IN(0, BRIDGES), META(IIFNAME, 0), NOT_IN(0, BRIDGES), JUMP(CHAIN_RECEIVED)}},
+    {CHAIN_FORWARD, {META(IIFNAME, 0), IN(0, BRIDGES), JUMP(CHAIN_INSIDE)}},
+    {CHAIN_FORWARD, {META(OIFNAME, 0), IN(0, BRIDGES), JUMP(CHAIN_OUTSIDE)}},
     {CHAIN_FORWARD, {CT_STATE_IS(STATE_KNOWN), ACCEPT}},
     {CHAIN_FORWARD, {CT_STATUS_HAS(IPS_DST_NAT), ACCEPT}},
-    {CHAIN_FORWARD, {META(IIFNAME, 0), IN(0, OUTWARD), META(OIFNAME, 0), NOT_IN(0, BRIDGES), ACCEPT}},
-    {CHAIN_FORWARD, {META(IIFNAME, 0), META(OIFNAME, 4), IN(0, PAIRS), ACCEPT}},
-    {CHAIN_FORWARD, {META(IIFNAME, 0), IN(0, BRIDGES), DROP}},
-    {CHAIN_FORWARD, {META(OIFNAME, 0), IN(0, BRIDGES), DROP}},
     /* What would not be forwarded if we had not switched it on for ours. */
     {CHAIN_FORWARD, {FAMILY4, META(IIFNAME, 0), IN(0, OPENED4), CT_STATE_IS(STATE_NEW), DROP}},
     {CHAIN_FORWARD, {FAMILY6, META(IIFNAME, 0), IN(0, OPENED6), CT_STATE_IS(STATE_NEW), DROP}},

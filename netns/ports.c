@@ -2,6 +2,7 @@
 #include "netns/ports.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +72,20 @@ static int add_elements(struct host *host, const struct net_member *member, cons
 	if (!r)
 		flows_forget_past(member, new, n);
 	return r;
+}
+
+bool ports_need_hairpin(void)
+{
+	static const char *const switches[] = {"/proc/sys/net/bridge/bridge-nf-call-iptables",
+					       "/proc/sys/net/bridge/bridge-nf-call-ip6tables"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(switches); i++) {
+		auto_free char *text = NULL;
+
+		if (!file_read(AT_FDCWD, switches[i], 64, &text, NULL) && *text != '0')
+			return true;
+	}
+	return false;
 }
 
 int ports_prepare(struct host *host, const struct net_member *member, const struct net_port *ports, size_t n,
@@ -147,19 +162,35 @@ static int find_publisher(struct host *host, const char *id, const struct net_po
 			    net_print_port(port, text));
 }
 
-/*
- * An instance that calls itself by a published port: where the host filters bridged packets (br_netfilter), the bridge
- * itself must send the frame back by the port it came from.
- */
 static int allow_hairpin(struct host *host, const struct net_member *member, struct error *e)
 {
-	int index, r = link_index(&host->netlink, member->link, &index, e);
+	int index, r;
 
+	if (!ports_need_hairpin())
+		return 0;
+	r = link_index(&host->netlink, member->link, &index, e);
 	if (r)
 		return r;
 	guard_attach_echo(&host->netlink, index, member->mac);
 	link_set_hairpin(&host->netlink, index, member->link);
 	return netlink_commit(&host->netlink, e);
+}
+
+static int allow_hairpin_of(const struct net_member *member, void *data, struct error *e)
+{
+	auto_free struct net_port *ports = NULL;
+	struct host *host = data;
+	size_t n;
+	int r = store_load_ports(&host->store, member->id, member->name, &ports, &n, e);
+
+	if (!r && n && *member->link)
+		r = allow_hairpin(host, member, e);
+	return r == -ENODEV ? 0 : r; /* its namespace has just ended */
+}
+
+int ports_repair(struct host *host, struct error *e)
+{
+	return store_each_member(&host->store, NULL, allow_hairpin_of, host, e);
 }
 
 static int publish_one(struct host *host, const char *id, const struct net_port *port, bool *ret_added, struct error *e)

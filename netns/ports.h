@@ -9,6 +9,7 @@
 #ifndef HOLM_NETNS_PORTS_H
 #define HOLM_NETNS_PORTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -23,8 +24,18 @@ int ports_prepare(struct host *host, const struct net_member *member, const stru
 int ports_lead(struct host *host, const struct net_member *member, const struct net_port *ports, size_t n,
 	       struct error *e) must_check;
 
+/*
+ * Whether a member that publishes needs its own frames back from its port of the bridge: where the host's firewall is asked
+ * about bridged packets (br_netfilter), the answer to one that calls itself by a published port does not go by way of
+ * the host.
+ */
+bool ports_need_hairpin(void);
+
 /* What leads to a member that leaves, its counters included. */
 void ports_remove(struct host *host, const struct net_member *member);
+
+/* br_netfilter may have come after the members that publish. */
+int ports_repair(struct host *host, struct error *e) must_check;
 
 /* While running: all or none.  Ports whose interface is "" belong to the first one that can have them. */
 int ports_publish(struct host *host, const char *id, const struct net_port *ports, size_t n,

@@ -45,6 +45,18 @@ is 'a port on an address, from outside: source kept' "$(ask out tcp 192.0.2.1 80
 is 'the same from the host' "$(ask h tcp 192.0.2.1 8081)" 192.0.2.1
 is 'the same from another instance' "$(ask b tcp 192.0.2.1 8081)" 10.66.0.1
 is 'the same from itself (hairpin)' "$(ask a tcp 192.0.2.1 8081)" 10.66.0.1
+filter=/proc/sys/net/bridge/bridge-nf-call-iptables
+if on h test -e $filter; then
+	asked=$(on h cat $filter)
+	on h sh -c "echo 0 >$filter; echo 0 >${filter%iptables}ip6tables"
+	net h unpublish a 192.0.2.1:8081:80
+	net h publish a 192.0.2.1:8081:80
+	is 'hairpin where the firewall is not asked about bridged packets' "$(ask a tcp 192.0.2.1 8081)" 10.66.0.1
+	on h sh -c "echo 1 >$filter"
+	check 'once it is: repair' net h repair
+	is 'hairpin where it is asked' "$(ask a tcp 192.0.2.1 8081)" 10.66.0.1
+	on h sh -c "echo $asked >$filter; echo $asked >${filter%iptables}ip6tables"
+fi
 is 'a port on any address, from outside' "$(ask out tcp 192.0.2.1 8082)" 192.0.2.2
 is 'the same by 127.0.0.1' "$(ask h tcp 127.0.0.1 8082)" 10.66.0.1
 is 'the same from an instance by the gateway' "$(ask b tcp 10.66.0.1 8082)" 10.66.0.1
