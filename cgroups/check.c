@@ -180,6 +180,42 @@ static void check_limits(struct checker *c)
 	}
 }
 
+/* What has no word of the OCI's, only of cgroup v2. */
+static const struct {
+	const char *file;
+	enum cgroup_controller controller;
+} v2_limits[] = {
+    {"memory.high", CGROUP_MEMORY},	      {"memory.min", CGROUP_MEMORY}, {"memory.low", CGROUP_MEMORY},
+    {"memory.oom.group", CGROUP_MEMORY},      {"io.latency", CGROUP_IO},     {"io.weight", CGROUP_IO},
+    {"cpuset.cpus.partition", CGROUP_CPUSET},
+};
+
+static void check_v2_limits(struct checker *c)
+{
+	const char *v2 = cgroup_find_v2(&c->probe);
+
+	for (size_t i = 0; i < ARRAY_SIZE(v2_limits); i++) {
+		const char *file = v2_limits[i].file;
+		enum cgroup_controller controller = v2_limits[i].controller;
+		const char *name = cgroup_controller_name(controller, CGROUP_V2);
+		bool there = c->v2_controllers & (1u << controller);
+
+		if (c->host->v1_of[controller])
+			add_row(c, file, false, arena_format(c->arena, "controller '%s' is bound to cgroup v1", name));
+		else if (!v2 || !there)
+			add_row(c, file, false,
+				v2		 ? arena_format(c->arena, "no controller '%s' here", name)
+				: c->v2_obstacle ? c->v2_obstacle
+						 : "no cgroup v2");
+		else if (controller != CGROUP_CPUSET && !has_file(v2, file))
+			add_row(c, file, false, "this kernel has no such file");
+		else if (str_equal(file, "io.weight") && !block_has_cost(c->host))
+			add_row(c, file, false, "no disk here has io.cost switched on");
+		else
+			add_row(c, file, true, "by its flag or in unified (v2)");
+	}
+}
+
 static void check_devices(struct checker *c)
 {
 	const char *v1 = cgroup_find_v1(&c->probe, CGROUP_DEVICES_CONTROLLER), *v2 = cgroup_find_v2(&c->probe);
@@ -240,6 +276,7 @@ int cgroup_check_read(const struct cgroup_host *host, bool rootless, struct aren
 	if (host->mode != CGROUP_MODE_NONE) {
 		probe(&c);
 		check_limits(&c);
+		check_v2_limits(&c);
 		check_devices(&c);
 		check_rest(&c);
 	}
