@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "base/sys.h"
+#include "cgroups/stats.h"
 #include "runtime/attach.h"
 #include "runtime/internal.h"
 #include "runtime/launch.h"
@@ -146,6 +147,22 @@ static int on_listener(void *data, pid_t pid, int listener, struct error *e)
 	return container_on_listener(&((struct execution *)data)->handle.record, pid, listener, e);
 }
 
+/* A fork that was refused: at the container's own limit? */
+static void explain_limit(struct execution *x, struct error *e)
+{
+	struct error ignored;
+	struct cgroup_stats s;
+
+	if (e->code != EAGAIN ||
+	    cgroup_stats_read(&x->handle.record.cgroup, CGROUP_STATS_PIDS, &x->handle.arena, &s, &ignored) ||
+	    s.pids.limit == CGROUP_UNLIMITED || s.pids.current < s.pids.limit)
+		return;
+	error_context(e, "linux.resources.pids.limit: all %llu are in use, and one more was needed",
+		      (unsigned long long)s.pids.limit);
+	e->kind = ERROR_LIMIT;
+	e->code = 0;
+}
+
 static int start(struct execution *x, struct error *e)
 {
 	const struct container_exec *q = x->request;
@@ -166,6 +183,8 @@ static int start(struct execution *x, struct error *e)
 	r = launch_begin(&x->launch, e);
 	if (!r)
 		r = launch_ready(&x->launch, e);
+	if (r)
+		explain_limit(x, e);
 	if (!r && q->pidfd_socket)
 		r = socket_send_pidfd(AT_FDCWD, q->pidfd_socket, "setns", x->launch.pidfd, e);
 	if (!r && q->console_socket)

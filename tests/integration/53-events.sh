@@ -105,6 +105,9 @@ if is_holm; then
 	bundle '.linux.resources.memory.limit = 16384'
 	text=$(holm run "$id" 2>&1)
 	like 'a start that fails by its limit says so' "$text" 'memory|limit'
+	bundle '.linux.resources.pids.limit = 1' -- sleep 600
+	run_detached
+	refuses 'exec where no process may be more' 'pids.limit: all 1 are in use, and one more was needed' holm exec "$id" true
 	bundle '.linux.resources.pids.limit = 1' -- sh -c 'true & wait; true; echo alive'
 	like 'one process may be, no second' "$(holm run "$id" 2>&1)" 'can.t fork|Resource temporarily unavailable'
 fi
