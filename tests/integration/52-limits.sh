@@ -131,16 +131,22 @@ disk=
 truncate -s 64M "$work/disk.img"
 if disk=$(losetup --show -f --direct-io=off "$work/disk.img" 2>/dev/null); then
 	major=$((0x$(stat -c %t "$disk"))) minor=$((0x$(stat -c %T "$disk")))
-	bundle "\$ARGS.named.unused as \$x | .linux.devices = [{path: \"/dev/disk\", type: \"b\", major: $major, minor: $minor}]" \
-		".linux.resources.devices = [{allow: false, access: \"rwm\"},
-			{allow: true, type: \"b\", major: $major, minor: $minor, access: \"rwm\"}]" \
-		".linux.resources.blockIO.throttleWriteBpsDevice = [{major: $major, minor: $minor, rate: 4194304}]" \
-		-- dd if=/dev/zero of=/dev/disk bs=1M count=16 oflag=direct
-	start=$(date +%s%N)
-	check 'writes go through' holm run "$id"
-	rate=$((16 * 1048576 / (($(date +%s%N) - start) / 1000000)))
-	# Bytes per millisecond; the first burst and the start of the container are in it, hence 4 s.
-	between 'throttled writes hold the rate within 10%' "$rate" $((4194 * 85 / 100)) $((4194 * 110 / 100))
+	# writes LIMITS: bytes per millisecond by a clock inside, so that a slow start is none of it
+	writes() {
+		bundle ".linux.devices = [{path: \"/dev/disk\", type: \"b\", major: $major, minor: $minor}]" \
+			".linux.resources = {blockIO: $1, devices: [{allow: false, access: \"rwm\"},
+				{allow: true, type: \"b\", major: $major, minor: $minor, access: \"rwm\"}]}" \
+			-- sh -c 'read -r begin _ </proc/uptime; dd if=/dev/zero of=/dev/disk bs=1M count=16 oflag=direct 2>/dev/null || exit
+				read -r end _ </proc/uptime; echo $begin $end'
+		holm run "$id" 2>&1 | awk '{print int(16777.216 / ($2 - $1 + 0.001))}'
+	}
+	free=$(writes '{}')
+	rate=$(writes "{throttleWriteBpsDevice: [{major: $major, minor: $minor, rate: 4194304}]}")
+	if [ "${free:-0}" -lt 8388 ]; then
+		skip 'throttled writes hold the rate within 10%' 'the machine is busy with others'
+	else
+		between 'throttled writes hold the rate within 10%' "${rate:-0}" $((4194 * 90 / 100)) $((4194 * 110 / 100))
+	fi
 	losetup -d "$disk"
 else
 	skip 'throttled writes hold the rate within 10%' 'no loop device'
