@@ -37,6 +37,10 @@ const struct verb *const verbs[] = {
     &verb_ps,
     &verb_stats,
     &verb_top,
+    &verb_usage,
+    &verb_metrics,
+    &verb_overcommit,
+    &verb_why,
     &verb_events,
     &verb_whois,
     /* containers by the OCI's words */

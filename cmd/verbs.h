@@ -34,7 +34,9 @@ extern const struct verb
     verb_lint,
     verb_list,
     verb_logs,
+    verb_metrics,
     verb_network,
+    verb_overcommit,
     verb_pause,
     verb_ps,
     verb_publish,
@@ -56,10 +58,12 @@ extern const struct verb
     verb_unpublish,
     verb_up,
     verb_update,
+    verb_usage,
     verb_version,
     verb_volume,
     verb_wait,
-    verb_whois;
+    verb_whois,
+    verb_why;
 /* clang-format on */
 
 /* Every verb, in the order of help. */

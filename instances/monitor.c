@@ -29,6 +29,7 @@
 #include "instances/health.h"
 #include "instances/history.h"
 #include "instances/ledger.h"
+#include "instances/overcommit.h"
 #include "instances/restart.h"
 #include "instances/shared.h"
 #include "runtime/socket.h"
@@ -854,6 +855,8 @@ int monitor_start(const struct runtime *runtime, const struct instance *instance
 		r = take_place(&run) ? 0 : end_waiting(&run, e);
 	if (!r && is_alive(&run))
 		r = error_refuse(e, ERROR_STATE, "instance '%s' is running", instance->name);
+	if (!r)
+		r = overcommit_check(runtime, instance, e);
 	if (r)
 		return r;
 	prepare_log(&run);

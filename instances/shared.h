@@ -54,9 +54,9 @@ struct shared {
 	uint32_t drained;	   /* and what it wrote is in the log */
 	uint32_t health, failures; /* enum monitor_health; failures in a row */
 	uint32_t restarts, replaced;
-	uint64_t started, next_restart;			 /* ns since 1970 */
-	uint64_t started_clock;				 /* ns of CLOCK_BOOTTIME */
-	uint64_t wait;					 /* ns to wait before the next start */
+	uint64_t started, next_restart; /* ns since 1970 */
+	uint64_t started_clock;		/* ns of CLOCK_BOOTTIME */
+	uint64_t wait;			/* ns to wait before the next start */
 	uint64_t tick, health_interval; /* ns, 0: none */
 	uint64_t health_limit;		/* ns that a check with all that follows from it may take */
 	uint32_t again;			/* its health check wants it started anew, whatever the policy says */

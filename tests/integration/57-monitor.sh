@@ -132,9 +132,9 @@ launch fails --restart on-failure:2 --restart-delay 10ms -- sh -c 'echo run; exi
 wait_for 20 [ "$(echo)" ] || wait_end fails
 wait_for 10 eval '[ "$(runs fails)" -eq 3 ] && has_ended fails'
 is 'on-failure:2: three runs' "$(runs fails) $(on logs --stdout fails | grep -c run)" '3 3'
-launch done --restart on-failure --restart-delay 10ms -- true >/dev/null
-wait_end done
-is 'on-failure: not after a good end' "$(runs done)" 1
+launch good --restart on-failure --restart-delay 10ms -- true >/dev/null
+wait_end good
+is 'on-failure: not after a good end' "$(runs good)" 1
 launch loops --restart always --restart-delay 10ms -- sh -c 'echo run; sleep 0.05' >/dev/null
 wait_for 10 eval '[ "$(runs loops)" -ge 3 ]'
 check 'always: it is stopped when somebody asks' on stop loops
