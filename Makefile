@@ -150,7 +150,7 @@ $(tools): $(BUILD)/tests/%: tests/%.c $(BUILD)/flags
 # Drivers make functions of ours callable from a script.
 $(drivers): $(BUILD)/tests/drive/%: $(BUILD)/tests/drive/%.o $(BUILD)/libholm.a
 	$(call say,LD)
-	$(Q)$(CC) $(holm_ldflags) $(LDFLAGS) -pie $^ -lm -o $@
+	$(Q)$(CC) $(holm_ldflags) $(LDFLAGS) -pie $^ -ljansson -lm -o $@
 
 $(fuzzers): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libholm.a
 	$(call say,LD)

@@ -1073,7 +1073,7 @@ static int build_root(struct builder *b)
 		return error_refuse(b->e, ERROR_USAGE, "--size: it takes at least 1M");
 	b->holm.storage.size = o->size.present ? o->size.value : 0;
 	b->holm.storage.inodes = o->inodes.present ? o->inodes.value : 0;
-	b->holm.storage.is_volatile = o->is_volatile;
+	b->holm.storage.is_volatile = o->is_volatile || o->remove; /* nobody will look at it again */
 	return 0;
 }
 

@@ -63,7 +63,9 @@ int rootfs_plan(struct rootfs *f, const struct runtime *runtime, const struct sp
 		    .image = holm->image, .size = holm->storage.size, .inodes = holm->storage.inodes};
 		f->limits = (struct root_limits){holm->storage.size, holm->storage.inodes};
 		f->view.limits = &f->limits;
-		f->view.is_volatile = holm->storage.is_volatile;
+		/* A root that goes with its container never has to outlive the host, and to unmount it would flush all of the disk. */
+		f->view.is_volatile = f->owned || holm->storage.is_volatile;
+		f->request.is_volatile = f->view.is_volatile;
 	}
 	f->view.read_only = spec->root_readonly;
 	if (!f->request.image)

@@ -234,13 +234,14 @@ static int refuse(int code, const char *said, struct error *e)
 	return error_system(e, code, "mount the overlay%s%s%s", *said ? " (" : "", said, *said ? ")" : "");
 }
 
-int overlay_mount(const struct overlay *o, int *ret_tree, struct error *e)
+int overlay_mount(const struct overlay *o, int *ret_tree, bool *ret_old, struct error *e)
 {
 	auto_fd fs = syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
 	char said[256];
 	long tree;
 	int r;
 
+	*ret_old = false;
 	if (fs < 0)
 		return error_system(e, errno, "open overlayfs%s", errno == ENODEV ? " (the kernel has none)" : "");
 	r = give_option(fs, "source", "overlay");
@@ -256,8 +257,9 @@ int overlay_mount(const struct overlay *o, int *ret_tree, struct error *e)
 		become_self(securebits);
 	}
 	/* Old kernels know no descriptors (-EINVAL), or none of mounts that are attached nowhere. */
-	if (r == -EINVAL)
-		return -EOPNOTSUPP;
+	*ret_old = r == -EINVAL;
+	if (*ret_old)
+		return 0;
 	if (r)
 		return refuse(-r, kernel_says(fs, said, sizeof(said)), e);
 	tree = syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0);

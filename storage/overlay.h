@@ -55,8 +55,8 @@ int overlay_add_lower(struct overlay *overlay, const struct overlay_part *part, 
 int overlay_set_top(struct overlay *overlay, const struct overlay_part *part, const char *upper, const char *work,
 		    struct error *e) must_check;
 
-/* -EOPNOTSUPP without an error text: this kernel needs overlay_mount_attached(). */
-int overlay_mount(const struct overlay *overlay, int *ret_tree, struct error *e) must_check;
+/* *ret_old: nothing was done, this kernel needs overlay_mount_attached(). */
+int overlay_mount(const struct overlay *overlay, int *ret_tree, bool *ret_old, struct error *e) must_check;
 
 /* The same in a mount namespace that is the caller's alone and private: covers /proc there. */
 int overlay_mount_attached(const struct overlay *overlay, int *ret_tree, struct error *e) must_check;

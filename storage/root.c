@@ -288,9 +288,12 @@ int root_create(const struct store *store, int folder, const char *name, const s
 {
 	auto_arena arena = ARENA_INIT;
 	struct root root = {.folder = request->folder, .size = request->size, .inodes = request->inodes};
+	char boot[BOOT_ID_SIZE];
 	struct error ignored;
 	int r = 0;
 
+	if (request->is_volatile && !proc_boot_id(boot))
+		root.boot = boot;
 	if (root_exists(folder))
 		return error_refuse(e, ERROR_EXISTS, "'%s' has a root already", name);
 	if (request->image)

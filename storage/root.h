@@ -61,6 +61,7 @@ struct root_request {
 	const char *image, *folder;
 	int64_t size;
 	uint64_t inodes;
+	bool is_volatile; /* it will be opened so */
 };
 
 /*

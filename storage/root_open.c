@@ -156,6 +156,7 @@ static int mount_inside(const struct opening *outside, int *ret_tree, struct err
 	struct opening o = *outside;
 	auto_store store = STORE_INIT;
 	auto_fd folder = -1;
+	bool old = false;
 	int r = enter(&o, e);
 
 	if (!r)
@@ -170,10 +171,8 @@ static int mount_inside(const struct opening *outside, int *ret_tree, struct err
 	o.overlay = OVERLAY_INIT;
 	r = gather(&o, e);
 	if (!r)
-		r = overlay_mount(&o.overlay, ret_tree, e);
-	if (r == -EOPNOTSUPP)
-		r = overlay_mount_attached(&o.overlay, ret_tree, e);
-	return r;
+		r = overlay_mount(&o.overlay, ret_tree, &old, e);
+	return r || !old ? r : overlay_mount_attached(&o.overlay, ret_tree, e);
 }
 
 _Noreturn static void run_child(const struct opening *o, int socket)
@@ -263,6 +262,7 @@ int root_open(const struct store *store, int folder, const struct root_view *vie
 			    .view = view,
 			    .map = store->rootless ? -1 : view->user_namespace,
 			    .overlay = OVERLAY_INIT};
+	bool old = false;
 	int r = root_load(folder, &arena, &root, e);
 
 	if (!r && view->limits)
@@ -275,7 +275,7 @@ int root_open(const struct store *store, int folder, const struct root_view *vie
 		return mount_by_child(&o, ret_tree, e);
 	r = gather(&o, e);
 	if (!r)
-		r = overlay_mount(&o.overlay, ret_tree, e);
+		r = overlay_mount(&o.overlay, ret_tree, &old, e);
 	overlay_release(&o.overlay);
-	return r == -EOPNOTSUPP ? mount_by_child(&o, ret_tree, e) : r;
+	return r || !old ? r : mount_by_child(&o, ret_tree, e);
 }

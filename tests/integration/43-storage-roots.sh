@@ -188,6 +188,100 @@ rm -rf "$rootfs"2
 storage_bundle --arg file "$rootfs/etc/passwd" '.holm.image = $file'
 refuses 'another file is refused' 'neither a squashfs nor an erofs image' holm run "$id"
 
+# --- layers of an image ------------------------------------------------------------------------------------------------------------
+
+# many_layers N: the image layers:N, its first layer $rootfs, each further one with a file of its own and one that all have
+many_layers() {
+	python3 - "$1" "$rootfs" "$work/image.tar" <<'END'
+import hashlib, io, json, sys, tarfile
+
+def tar(fill):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as t:
+        fill(t)
+    return out.getvalue()
+
+def put(t, name, data, mode=0o644):
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = len(data), mode
+    t.addfile(info, io.BytesIO(data))
+
+n = int(sys.argv[1])
+layers = [tar(lambda t: t.add(sys.argv[2], ".", filter=lambda i: i if i.isfile() or i.isdir() or i.issym() or i.islnk() else None))]
+for i in range(1, n):
+    layers.append(tar(lambda t: (put(t, f"own{i}", b"%d\n" % i), put(t, "all", b"%d\n" % i),
+                                 put(t, f".wh.own{i - 2}", b"") if i % 10 == 0 else None)))
+ids = [hashlib.sha256(l).hexdigest() for l in layers]
+arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(__import__("os").uname().machine, "amd64")
+config = json.dumps({"os": "linux", "architecture": arch, "config": {},
+                     "rootfs": {"type": "layers", "diff_ids": ["sha256:" + i for i in ids]}}).encode()
+manifest = json.dumps([{"Config": "config.json", "RepoTags": [f"layers:{n}"], "Layers": [f"{i}.tar" for i in range(n)]}]).encode()
+with open(sys.argv[3], "wb") as out:
+    out.write(tar(lambda t: [put(t, "config.json", config), put(t, "manifest.json", manifest)] +
+                  [put(t, f"{i}.tar", l) for i, l in enumerate(layers)]))
+END
+	holm image import --quiet "$work/image.tar" >"$work/said" 2>&1 || not_ok "import of $1 layers" "$(cat "$work/said")"
+}
+
+for n in 1 10 500; do
+	many_layers $n
+	storage_bundle --arg image "layers:$n" '.holm.image = $image | del(.root.path)' -- \
+		sh -c 'cat /all 2>/dev/null; ls / | grep -c own; rm -f /own1; echo x >/own3; ls -d /own1 2>/dev/null; cat /own3'
+	is "$n layers" "$(holm run "$id")" "$( ((n > 1)) && echo $((n - 1)); echo $((n - 1 - (n - 1) / 10)); echo x)"
+	storage_bundle --argjson base 100000 --arg image "layers:$n" '.holm.image = $image | del(.root.path)' "$user_namespace" -- \
+		sh -c 'stat -c %u /bin/busybox /etc/passwd | uniq; echo x >/etc/passwd; touch /n; stat -c %u /n'
+	is "$n layers in a user namespace" "$(holm run "$id")" $'0\n0'
+done
+many_layers 501
+storage_bundle '.holm.image = "layers:501" | del(.root.path)' -- true
+refuses 'more layers than the kernel takes' '501 layers: overlayfs takes at most 500' holm run "$id"
+storage_bundle '.holm.image = "layers:10" | .root.readonly = true | del(.root.path)' -- sh -c 'touch /x; cat /all'
+is 'a read-only image' "$(holm run "$id" 2>&1)" $'touch: /x: Read-only file system\n9'
+storage_bundle '.holm.image = "layers:10"' -- sleep 100
+run_detached
+refuses 'an image that is used stays' "is used by .*$id" holm image remove layers:10
+fact 'what is shared' "$(holm storage -f json)" '[(.instances[0].sharedBytes > 0), .sharedLayers, .savedBytes]' '[true,10,0]'
+first=$id
+storage_bundle '.holm.image = "layers:10"' -- sleep 100
+run_detached
+fact 'and what sharing saves' "$(holm storage -f json)" '.savedBytes == .sharedBytes and .seenBytes == 2 * .sharedBytes'
+like 'as a table' "$(holm storage)" "saved by sharing: [0-9.]+ [KMG]iB"
+is 'or of some only' "$(holm storage -f json "$first" | jq -r '.instances[].name')" "$first"
+holm delete --force "$id"
+holm delete --force "$first"
+storage_bundle '.holm.image = "layers:7" | del(.root.path)' -- true
+refuses 'no such image' "layers:7" holm run "$id"
+is 'leaves nothing' "$(ls -A "$data/instances")" ''
+check 'an image that is not used goes' holm image remove layers:10
+
+# --- instances ------------------------------------------------------------------------------------------------------------------------
+
+name=$prefix-inst
+holm launch --name "$name" --network none --size 48M layers:1 sleep 1000 >"$work/said" 2>&1 || not_ok launch "$(cat "$work/said")"
+holm exec "$name" sh -c 'echo mine >/mine'
+like 'an instance has its limit' "$(holm storage "$name")" "$name .* 48 MiB .* layers:1"
+if (((0x$(awk '/CapEff/ { print $2 }' /proc/self/status) >> 24) & 1)) && [ "$(holm storage -f json "$name" | jq -r '.instances[0].limitsBy')" = disk ]; then
+	before=$(holm exec "$name" df -k / | awk 'END { print $2 }')
+	check 'which grows while it runs' holm storage --size 80M "$name"
+	check 'as it sees' test "$(holm exec "$name" df -k / | awk 'END { print $2 }')" -gt $((before + 20000))
+	is 'and in its configuration' "$(jq -r .holm.storage.size "$data/instances/$name/config.json")" 83886080
+	refuses 'but does not shrink' 'only grows' holm storage --size 50M "$name"
+elif [ "$(holm storage -f json "$name" | jq -r '.instances[0].limitsBy')" = disk ]; then
+	refuses 'growing needs CAP_SYS_RESOURCE' CAP_SYS_RESOURCE holm storage --size 80M "$name"
+	is 'the limit is as it was' "$(stat -c %s "$data/instances/$name/disk.img"; jq .size "$data/instances/$name/root.json")" $'50331648\n50331648'
+	skip 'a limit grows while it runs' 'no CAP_SYS_RESOURCE'
+fi
+check 'a volume is attached' holm volume attach "$name" vol:/vol
+holm exec "$name" sh -c 'echo kept >/vol/file'
+holm restart --timeout 0 "$name" >/dev/null 2>&1 || holm restart "$name" >/dev/null 2>&1
+is 'and there after a restart, with all the rest' "$(holm exec "$name" cat /vol/file /mine)" $'kept\nmine'
+refuses 'a volume that an instance has stays' "is used by '$name'" holm volume remove vol
+check 'detached' holm volume detach "$name" /vol
+is 'it is not in its configuration' "$(grep -c volumes/vol "$data/instances/$name/config.json")" 0
+check 'and can be removed' holm volume remove vol
+holm remove --force "$name" >/dev/null 2>&1
+is 'all of it is gone' "$(ls -A "$data/instances"; loops)" ''
+
 # --- hostile content --------------------------------------------------------------------------------------------------------------
 
 canary=$work/canary
