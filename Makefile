@@ -218,6 +218,10 @@ bench-engines: test-programs ## measure Podman, ctr and Docker with holm, crun a
 	$(Q)tests/packages build check engines bench
 	$(Q)BUILD=$(BUILD) tests/bench/engines
 
+bench-images: all ## measure importing an image against skopeo, umoci, Podman and tar (ROUNDS=, BENCH_CACHE=)
+	$(Q)tests/packages bench images
+	$(Q)BUILD=$(BUILD) tests/bench/images
+
 try: ## the first two minutes with holm
 	$(Q)tests/packages build try
 	$(Q)tests/try

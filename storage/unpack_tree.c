@@ -294,7 +294,8 @@ static int make_room(struct tree *tree, int parent, const char *name, bool *ret_
 
 /* ---- kinds ---- */
 
-static int write_piece(int fd, const unsigned char *data, size_t size, uint64_t at, uint64_t *ret_disk)
+static int write_piece(int fd, const unsigned char *data, size_t size, uint64_t at, uint64_t *ret_disk,
+		       uint64_t *ret_end)
 {
 	static const unsigned char zeros[HOLE];
 
@@ -323,6 +324,7 @@ static int write_piece(int fd, const unsigned char *data, size_t size, uint64_t 
 			n = done;
 			at += n;
 			*ret_disk += n;
+			*ret_end = at;
 		}
 		data += n;
 		size -= n;
@@ -332,7 +334,7 @@ static int write_piece(int fd, const unsigned char *data, size_t size, uint64_t 
 
 static int write_content(struct tree *tree, int fd, const char *path, const struct tar_member *member, struct error *e)
 {
-	uint64_t disk = 0;
+	uint64_t disk = 0, written = 0;
 
 	for (size_t i = 0; i < member->n_parts; i++) {
 		uint64_t at = member->parts[i].offset, end = at + member->parts[i].size;
@@ -348,7 +350,7 @@ static int write_content(struct tree *tree, int fd, const char *path, const stru
 			while (done < n) {
 				size_t here = n - done < end - at ? n - done : end - at;
 
-				r = write_piece(fd, data + done, here, at, &disk);
+				r = write_piece(fd, data + done, here, at, &disk, &written);
 				if (r)
 					return error_system(e, -r, "write");
 				done += here;
@@ -361,7 +363,7 @@ static int write_content(struct tree *tree, int fd, const char *path, const stru
 			}
 		}
 	}
-	if (ftruncate(fd, member->size) < 0)
+	if (written != member->size && ftruncate(fd, member->size) < 0)
 		return error_system(e, errno, "write");
 	tree->result->disk += (disk + HOLE - 1) / HOLE * HOLE;
 	if (member->stored) {
@@ -376,19 +378,20 @@ static int write_content(struct tree *tree, int fd, const char *path, const stru
 static int add_file(struct tree *tree, int parent, const char *name, const char *path, const struct tar_member *member,
 		    struct error *e)
 {
-	auto_fd fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	mode_t mode = member->mode & 0777; /* there is no umask; the other bits go when the owner changes */
+	auto_fd fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	int r;
 
 	if (fd < 0 && errno == EEXIST) {
 		r = make_room(tree, parent, name, NULL, e);
 		if (r)
 			return r;
-		fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	}
 	if (fd < 0)
 		return error_system(e, errno, "make the file");
 	r = write_content(tree, fd, path, member, e) ?: set_owner(tree, fd, "", member, e);
-	if (!r && fchmod(fd, member->mode) < 0)
+	if (!r && mode != member->mode && fchmod(fd, member->mode) < 0)
 		r = error_system(e, errno, "set its mode");
 	return r ?: set_attributes(tree, fd, member, e) ?: set_time(fd, NULL, time_of(member), e);
 }
