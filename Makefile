@@ -115,7 +115,7 @@ $(BUILD)/monitor/%.o: %.c $(BUILD)/flags
 
 $(BUILD)/holm-monitor: $(BUILD)/monitor/cmd/holm-monitor.o $(BUILD)/monitor/instances/log.o
 	$(call say,LD)
-	$(Q)$(CC) $(INIT_CFLAGS) $(INIT_LDFLAGS) $(filter %.o,$^) -o $@
+	$(Q)$(CC) $(INIT_LDFLAGS) $(filter %.o,$^) -o $@
 
 $(BUILD)/holm-%: $(BUILD)/cmd/holm-%.o $(BUILD)/libholm.a | $(BUILD)/libs-holm-%
 	$(call say,LD)

@@ -140,7 +140,7 @@ static bool is_ready(struct schedule *s, size_t index)
 	return s->jobs[index].ready_at <= now();
 }
 
-/* -1: none of ours can be waited for now. */
+/* -1: none of ours has ended. */
 static int reap(struct schedule *s)
 {
 	int status;

@@ -38,7 +38,7 @@
 struct instance_record {
 	int64_t created;     /* ns since 1970 */
 	bool up;	     /* the desired state: `start` sets it, `stop` takes it away, a boot starts what has it */
-	bool held;	     /* up, but down for now: `stop --all`, as at a shutdown; `start` takes it away */
+	bool held;	     /* up, but kept down: `stop --all`, as at a shutdown; `start` takes it away */
 	bool remove;	     /* --rm: goes when it ends */
 	uint64_t generation; /* counts the changes of config.json */
 	int64_t delay;	     /* ns to wait before the next one, when many are started in order */

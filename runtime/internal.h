@@ -14,8 +14,8 @@ struct handle {
 	struct arena arena;
 	struct record record;
 	int root_fd, folder;
-	int pidfd; /* of init, -1: it is gone */
-	int lock;  /* held by us while we delete it, else -1 */
+	int pidfd;   /* of init, -1: it is gone */
+	int lock;    /* held by us while we delete it, else -1 */
 	bool glance; /* only to be looked at: pidfd stays -1 */
 	enum container_status status;
 	char boot_id[BOOT_ID_SIZE]; /* of this boot; "" as long as nobody asked */
