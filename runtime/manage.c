@@ -718,15 +718,17 @@ static int recover(struct handle *h, const struct cgroup_host *host, struct erro
 	return text ? revert(h, host, text, e) : 0;
 }
 
-/* Who looks at a container whose update was killed puts it right; one that still goes on is waited for. */
+/* Who looks at a container whose update was killed puts it right; one that still goes on is let be. */
 static void recover_update(struct handle *h)
 {
 	auto_arena arena = ARENA_INIT;
 	struct cgroup_host *host;
 	auto_fd lock = -1;
 	struct error e;
-	int r = record_lock_updates(h->folder, h->record.id, &lock, &e);
+	int r = record_lock_updates(h->folder, h->record.id, false, &lock, &e);
 
+	if (!r && lock < 0)
+		return;
 	if (!r)
 		r = cgroup_host_find(&arena, &host, &e);
 	if (!r)
@@ -783,7 +785,7 @@ int container_update(const struct runtime *runtime, const char *id, const struct
 	int r = open_alive(&h, runtime, id, e);
 
 	if (!r)
-		r = record_lock_updates(h.folder, id, &lock, e);
+		r = record_lock_updates(h.folder, id, true, &lock, e);
 	if (!r) /* another update may have changed it */
 		r = record_load(h.folder, id, &h.arena, &h.record, e);
 	return r ? r : update_locked(&h, update, e);

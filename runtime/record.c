@@ -313,14 +313,17 @@ int record_add_update(int folder, const char *id, const char *patch_text, struct
 	return r ? error_system(e, -r, "container '%s': record the update", id) : 0;
 }
 
-int record_lock_updates(int folder, const char *id, int *ret_lock, struct error *e)
+int record_lock_updates(int folder, const char *id, bool wait, int *ret_lock, struct error *e)
 {
 	auto_fd fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
 		return error_system(e, errno, "container '%s': open its state folder", id);
-	while (flock(fd, LOCK_EX) < 0)
-		if (errno != EINTR)
+	*ret_lock = -1;
+	while (flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB)) < 0)
+		if (errno == EWOULDBLOCK)
+			return 0;
+		else if (errno != EINTR)
 			return error_system(e, errno, "container '%s': lock its state folder", id);
 	*ret_lock = take_fd(&fd);
 	return 0;

@@ -76,8 +76,8 @@ int record_save_exit(int folder, int status, struct error *e) must_check;
 /* Merges a patch (JSON) into `updates`: objects member by member, anything else is replaced. */
 int record_add_update(int folder, const char *id, const char *patch, struct error *e) must_check;
 
-/* Keeps other updates of the container out until the descriptor is closed. */
-int record_lock_updates(int folder, const char *id, int *ret_lock, struct error *e) must_check;
+/* Keeps other updates of the container out until the descriptor is closed.  Without wait *ret_lock is -1 if one goes on. */
+int record_lock_updates(int folder, const char *id, bool wait, int *ret_lock, struct error *e) must_check;
 
 /* The JSON of `updates`; NULL: there were none. */
 const char *record_load_updates(int folder, struct arena *arena);

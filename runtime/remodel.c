@@ -84,7 +84,7 @@ static int remodel(const struct runtime *runtime, const char *id, const struct s
 	if (!r)
 		r = check_status(&h, runtime, id, e);
 	if (!r)
-		r = record_lock_updates(h.folder, id, &lock, e);
+		r = record_lock_updates(h.folder, id, true, &lock, e);
 	if (r)
 		return r;
 	input.namespaces = h.record.namespaces;

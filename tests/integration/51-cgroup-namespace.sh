@@ -16,10 +16,17 @@ inside() {
 	bash -c 'echo $$ >"$0/cgroup.procs" && exec unshare -C -m --propagation private bash -c '\''
 		umount /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && exec "$@"'\'' bash "$@"' "$outer/inner" "$@"
 }
-# beside COMMAND...: the same, where the caller went into a leaf first
+# hold: the caller goes into a leaf first, so that the root that is seen has no process; the namespaces are held
+hold() {
+	# shellcheck disable=SC2016
+	inside bash -c 'mkdir /sys/fs/cgroup/leaf && echo $$ >/sys/fs/cgroup/leaf/cgroup.procs && exec sleep 3600' &
+	holder=$!
+	wait_for 10 grep -q . "$outer/inner/leaf/cgroup.procs"
+}
+# beside COMMAND...: in the held namespaces
 beside() {
 	# shellcheck disable=SC2016
-	inside bash -c 'mkdir -p /sys/fs/cgroup/leaf && echo $$ >/sys/fs/cgroup/leaf/cgroup.procs && exec "$@"' bash "$@"
+	bash -c 'echo $$ >"$0/leaf/cgroup.procs" && exec nsenter -t "$1" -C -m "${@:2}"' "$outer/inner" "$holder" "$@"
 }
 
 bundle -- cat /proc/self/cgroup
@@ -32,6 +39,7 @@ refuses 'one of a threaded controller, too' 'pids.limit: can.t enable .*it has p
 	inside "$HOLM" --root "$state" run --bundle "$bundle" "$id"
 bundle '.linux.resources = {memory: {limit: 33554432, swap: 33554432}, pids: {limit: 9}}' \
 	-- sh -c 'probe eat 64M; echo "eater $?"; exec sleep 600'
+hold
 beside "$HOLM" --root "$state" run --detach --bundle "$bundle" "$id" </dev/null >"$work/out" 2>&1
 is 'limits can be had beside a leaf' "$(cat "$work/out")" ''
 wait_for 10 test -e "$outer/inner/holm-$id/memory.max"
@@ -49,4 +57,7 @@ config '.linux.cgroupsPath = $p' --arg p "/given/$id"
 check 'a path is one of the namespace' beside "$HOLM" --root "$state" run --bundle "$bundle" "$id"
 is 'and lies in it' "$(find /sys/fs/cgroup -type d -name given)" "$outer/inner/given"
 
+kill $holder
+gone() { ! grep -q . "$outer/inner/leaf/cgroup.procs"; }
+wait_for 10 gone
 rmdir "$outer/inner/given" "$outer/inner/leaf" "$outer/inner" "$outer"

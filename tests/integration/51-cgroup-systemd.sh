@@ -62,3 +62,18 @@ bundle -- true
 config '.linux.cgroupsPath = $p' --arg p ":$prefix:$id"
 check 'one that ends by itself' scoped run "$id"
 check 'leaves no unit either' wait_for 10 no_units
+
+# --- the direct driver beside systemd: one slice that is no unit's ---
+
+if [ "$root" ]; then
+	bundle '.linux.resources = {memory: {limit: 67108864}, pids: {limit: 50}, devices: [{allow: false, access: "rwm"}]}' -- sleep 600
+	run_detached
+	is 'it lies in holm.slice' "$(sed -n 's/^0:://p' "/proc/$(pid_of)/cgroup")" "/holm.slice/$id"
+	check 'a device more' holm update --device-allow /dev/kmsg "$id"
+	check 'systemd reloads' systemctl daemon-reload
+	check 'and realizes its units anew' systemctl set-property --runtime system.slice MemoryHigh=1G
+	is 'the limits stay' "$(limit memory.max) $(limit pids.max)" '67108864 50'
+	check 'and the device' kmsg
+	holm delete --force "$id"
+	is 'nothing of it stays' "$(find /sys/fs/cgroup -name "$id")" ''
+fi
