@@ -38,7 +38,7 @@ differs runc 'run --cgroups=disabled' "runc can't"
 
 echo "# $(engine --version), $("$runtime" --version | head -n 1)"
 import_image
-is 'info: rootless, and the runtime' "$(engine info --format '{{.Host.Security.Rootless}} {{.Host.OCIRuntime.Name}}' 2>&1)" "true $RUNTIME"
+is 'info: rootless, and the runtime' "$(engine info --format '{{.Host.Security.Rootless}} {{.Host.OCIRuntime.Path}}' 2>&1)" "true $runtime"
 
 run_checks
 exits 'root inside, the user outside' 0 '^0 0 4711 1$' run isle sh -c 'echo $(id -u) $(head -n 1 /proc/self/uid_map)'

@@ -88,11 +88,9 @@ podman_conf() {
 		[engine]
 		cgroup_manager = "${1:-cgroupfs}"
 		events_logger = "file"
-		runtime = "$RUNTIME"
+		runtime = "$runtime"
 		runtime_supports_json = ["holm", "runc", "crun"]
 		runtime_supports_nocgroup = ["holm", "crun"]
-		[engine.runtimes]
-		$RUNTIME = ["$runtime"]
 		[network]
 		network_backend = "netavark"
 		[containers]
