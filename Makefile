@@ -226,19 +226,26 @@ try: ## the first two minutes with holm
 	$(Q)tests/packages build try
 	$(Q)tests/try
 
-# --- installation: MODE SOURCE TARGET ---------------------------------------------------------------------------------
+# --- installation: MODE SOURCE TARGET (text: 755, never stripped) ---------------------------------------------------------------------------------
 
 manifest = $(foreach p,$(programs),755 $(p) bin/$(notdir $(p));) \
 	$(foreach m,$(wildcard man/*.[1578]),644 $(m) share/man/man$(patsubst .%,%,$(suffix $(m)))/$(notdir $(m));) \
-	$(if $(wildcard $(BUILD)/holm.bash),644 $(BUILD)/holm.bash share/bash-completion/completions/holm;)
+	$(if $(wildcard $(BUILD)/holm.bash),644 $(BUILD)/holm.bash share/bash-completion/completions/holm;) \
+	$(foreach u,holm@.service holm-stop.service,644 $(BUILD)/boot/$u lib/systemd/system/$u;) \
+	text $(BUILD)/boot/holm-generator lib/systemd/system-generators/holm-generator;
 
 $(BUILD)/holm.bash: $(BUILD)/holm
 	$(Q)$(BUILD)/holm completion bash >$@
 
-install: all $(if $(main),$(BUILD)/holm.bash) ## to DESTDIR and PREFIX; programs are stripped unless STRIP is empty
+# Units and the generator name the places of the installation.
+boot := $(patsubst boot/%.in,$(BUILD)/boot/%,$(wildcard boot/*.in))
+$(boot): $(BUILD)/boot/%: boot/%.in FORCE
+	$(Q)mkdir -p $(@D) && sed 's,@bin@,$(PREFIX)/bin,g; s,@units@,$(PREFIX)/lib/systemd/system,g' $< >$@
+
+install: all $(if $(main),$(BUILD)/holm.bash) $(boot) ## to DESTDIR and PREFIX; programs are stripped unless STRIP is empty
 	$(Q)printf '%s\n' '$(manifest)' | tr ';' '\n' | while read -r mode source target; do [ -z "$$mode" ] || \
-		install -D -m "$$mode" $(if $(STRIP),$$([ "$$mode" != 755 ] || echo -s --strip-program=$(STRIP))) "$$source" \
-		"$(DESTDIR)$(PREFIX)/$$target" || exit 1; done
+		install -D -m "$$(echo "$$mode" | sed 's/text/755/')" $(if $(STRIP),$$([ "$$mode" != 755 ] || \
+		echo -s --strip-program=$(STRIP))) "$$source" "$(DESTDIR)$(PREFIX)/$$target" || exit 1; done
 
 uninstall: ## what install put there
 	$(Q)printf '%s\n' '$(manifest)' | tr ';' '\n' | while read -r mode source target; do [ -z "$$mode" ] || \

@@ -2,6 +2,7 @@
 #include "cmd/each.h"
 #include "cmd/verbs.h"
 #include "instances/status.h"
+#include "runtime/notify.h"
 
 struct start_options {
 	struct each_options each;
@@ -11,8 +12,15 @@ static const struct option rows[] = {EACH_OPTIONS(struct start_options)};
 
 static int start(struct invocation *call, struct instance *i, const void *data, struct error *e)
 {
+	struct monitor_state state;
+	int r = instance_start(&call->runtime, i, e);
+
 	(void)data;
-	return instance_start(&call->runtime, i, e);
+	if (r || !notify_host())
+		return r;
+	/* As a unit: it has started, and its keeper stays under one pid as long as it runs. */
+	monitor_look(i, &state);
+	return notify_tell_ready(state.keeper, e);
 }
 
 /* At a boot: those that are wanted and don't run. */

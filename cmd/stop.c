@@ -10,7 +10,7 @@ struct stop_options {
 	struct each_options each;
 	const char *signal;
 	const char *timeout;
-	bool kill;
+	bool kill, hold;
 };
 
 static const struct option rows[] = {
@@ -18,6 +18,7 @@ static const struct option rows[] = {
     OPTION(struct stop_options, signal, "signal", 's', STRING, "SIGNAL", "instead of what its init understands"),
     OPTION(struct stop_options, timeout, "timeout", 't', STRING, "TIME", "how long until it is killed (10s)"),
     OPTION(struct stop_options, kill, "kill", 'k', FLAG, NULL, "kill it at once"),
+    OPTION(struct stop_options, hold, "hold", 0, FLAG, NULL, "the next boot, and 'start --all', start it again"),
 };
 
 static int stop(struct invocation *call, struct instance *i, const void *data, struct error *e)
@@ -39,7 +40,7 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 		how.timeout = 0;
 		how.signal = SIGKILL;
 	}
-	how.hold = o->each.all && !n;
+	how.hold = o->hold || (o->each.all && !n);
 	return each_instance(call, &o->each, operands, n, EACH_BACKWARD, stop, &how, e);
 }
 

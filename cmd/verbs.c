@@ -41,6 +41,7 @@ const struct verb *const verbs[] = {
     &verb_metrics,
     &verb_overcommit,
     &verb_why,
+    &verb_boot,
     &verb_events,
     &verb_whois,
     /* containers by the OCI's words */

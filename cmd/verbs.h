@@ -13,6 +13,7 @@
 extern const struct verb
     verb_apply,
     verb_attach,
+    verb_boot,
     verb_check,
     verb_checkpoint,
     verb_completion,

@@ -1043,6 +1043,15 @@ static int lock_patiently(struct instance *instance, struct error *e)
 	return r;
 }
 
+/* What has ended by itself, and is not to be started anew, is not wanted any more: no boot starts it. */
+static void settle(struct run *run, struct instance *instance)
+{
+	struct error e;
+
+	if (instance_is_wanted(instance) && instance_set_up(instance, false, &e))
+		say(run, "%s", e.text);
+}
+
 /* It stays down: the last that the keeper does. */
 static int leave(struct run *run, struct instance *instance)
 {
@@ -1052,6 +1061,7 @@ static int leave(struct run *run, struct instance *instance)
 	const char *argv[] = {holm,	      "--root", run->runtime->root, "--data", run->runtime->data, "remove",
 			      instance->name, NULL};
 
+	settle(run, instance);
 	run->shared->phase = MONITOR_NONE;
 	run->shared->keeper = (struct shared_process){0};
 	instance_unlock(instance);

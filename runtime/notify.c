@@ -128,6 +128,11 @@ static int forward(const char *host, const char *ready, pid_t pid, struct error 
 	return 0;
 }
 
+int notify_tell_ready(pid_t pid, struct error *e)
+{
+	return forward(notify_host(), "READY=1", pid, e);
+}
+
 /*
  * Reads datagrams until one says READY.  Control messages find no room here, so descriptors that the container sends
  * are dropped by the kernel.
