@@ -2,6 +2,7 @@
 #include "netns/guard.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/icmpv6.h>
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
@@ -308,26 +309,24 @@ static void add_filter(struct netlink *netlink, int index, uint32_t direction, c
 	mnl_attr_nest_end(message, options);
 }
 
-void guard_attach(struct netlink *netlink, int index, const struct sock_filter *code, size_t n)
+static struct nlmsghdr *add_qdisc(struct netlink *netlink, uint16_t type, uint16_t flags, int index, const char *what)
 {
-	struct nlmsghdr *message;
 	struct tcmsg *header;
+	struct nlmsghdr *message = netlink_add(netlink, type, flags, sizeof(*header), (void **)&header, "%s", what);
 
-	message = netlink_add(netlink, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, sizeof(*header), (void **)&header,
-			      "make a classifier on the instance's link");
 	header->tcm_family = AF_UNSPEC;
 	header->tcm_ifindex = index;
-	header->tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
+	header->tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0); /* the same numbers for ingress and clsact */
 	header->tcm_parent = TC_H_CLSACT;
-	mnl_attr_put_strz(message, TCA_KIND, "clsact");
-	add_filter(netlink, index, TC_H_MIN_INGRESS, code, n);
+	return message;
 }
 
-void guard_attach_echo(struct netlink *netlink, int index, const uint8_t mac[6])
+/* Not to a group, or not from the instance itself: on.  Else it is an echo. */
+static void add_echo_filter(struct netlink *netlink, int index, const uint8_t mac[6])
 {
 	const struct sock_filter code[] = {
 	    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
-	    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 1, 0, 5), /* not to a group */
+	    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 1, 0, 5),
 	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, AT_SOURCE),
 	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, word(mac), 0, 3),
 	    BPF_STMT(BPF_LD | BPF_H | BPF_ABS, AT_SOURCE + 4),
@@ -337,5 +336,52 @@ void guard_attach_echo(struct netlink *netlink, int index, const uint8_t mac[6])
 	};
 
 	add_filter(netlink, index, TC_H_MIN_EGRESS, code, sizeof(code) / sizeof(*code));
-	netlink_may_exist(netlink);
+}
+
+void guard_attach(struct netlink *netlink, int index, const struct net_member *member, bool has_hairpin)
+{
+	struct nlmsghdr *message = add_qdisc(netlink, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, index,
+					     "make a classifier on the instance's link");
+	struct sock_filter code[GUARD_SIZE];
+	size_t n;
+
+	mnl_attr_put_strz(message, TCA_KIND, has_hairpin ? "clsact" : "ingress");
+	/* Where others give the addresses (no subnet), the guard can't know them: then the hardware address alone is
+	 * fixed. */
+	if (member->address4.family || member->address6.family)
+		n = guard_build(code, member->mac, &member->address4, &member->address6);
+	else
+		n = guard_build_mac(code, member->mac);
+	add_filter(netlink, index, TC_H_MIN_INGRESS, code, n);
+	if (has_hairpin)
+		add_echo_filter(netlink, index, member->mac);
+}
+
+void guard_detach(struct netlink *netlink, int index)
+{
+	add_qdisc(netlink, RTM_DELQDISC, 0, index, "take the classifier off the instance's link");
+	netlink_may_miss(netlink);
+}
+
+static int read_kind(const struct nlmsghdr *message, void *data, struct error *e)
+{
+	const struct nlattr *attribute;
+
+	(void)e;
+	mnl_attr_for_each(attribute, message, sizeof(struct tcmsg))
+	{
+		if (mnl_attr_get_type(attribute) == TCA_KIND)
+			*(bool *)data = !strcmp(mnl_attr_get_str(attribute), "clsact");
+	}
+	return 0;
+}
+
+int guard_has_hairpin(struct netlink *netlink, int index, bool *ret, struct error *e)
+{
+	int r;
+
+	*ret = false;
+	add_qdisc(netlink, RTM_GETQDISC, 0, index, "look at the classifier of the instance's link");
+	r = netlink_query(netlink, read_kind, ret, e);
+	return r == -ENOENT || r == -EINVAL ? 0 : r; /* it has none */
 }

@@ -15,6 +15,7 @@
 #define HOLM_NETNS_GUARD_H
 
 #include <linux/filter.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "netns/netlink.h"
@@ -29,13 +30,19 @@ size_t guard_build(struct sock_filter code[GUARD_SIZE], const uint8_t mac[6], co
 /* The same for a link whose addresses others give: only the hardware address, in the frame and in ARP. */
 size_t guard_build_mac(struct sock_filter code[GUARD_SIZE], const uint8_t mac[6]);
 
-/* Adds the messages that put it on link index: a clsact qdisc and the filter, the first of the link's. */
-void guard_attach(struct netlink *netlink, int index, const struct sock_filter *code, size_t n);
-
 /*
- * On a port in hairpin mode the bridge sends an instance's own broadcasts back to it; this adds the filter on the way
- * to the instance that drops them.  It may be there already.
+ * Adds the messages that put the member's program on link index: a qdisc and the filter, the first of the link's.
+ *
+ * has_hairpin: a bridge sends an instance's own broadcasts back to it by a port in hairpin mode; a second filter, on the way
+ * to the instance, drops them.  That takes a qdisc for both directions (clsact), which costs something at every frame;
+ * else it is one for a single direction (ingress).
  */
-void guard_attach_echo(struct netlink *netlink, int index, const uint8_t mac[6]);
+void guard_attach(struct netlink *netlink, int index, const struct net_member *member, bool has_hairpin);
+
+/* Adds the message that takes it off again, with every filter after it; a missing one is no error. */
+void guard_detach(struct netlink *netlink, int index);
+
+/* Whether the link's is one with hairpin. */
+int guard_has_hairpin(struct netlink *netlink, int index, bool *ret, struct error *e) must_check;
 
 #endif

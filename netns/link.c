@@ -397,13 +397,25 @@ void link_add_address(struct netlink *netlink, int index, const struct link_addr
 	mnl_attr_put_u32(message, IFA_FLAGS, address->flags);
 }
 
-void link_set_up(struct netlink *netlink, int index, const char *name)
+static void set_flag_up(struct netlink *netlink, int index, const char *name, bool up)
 {
 	struct ifinfomsg *header;
 
-	netlink_add(netlink, RTM_NEWLINK, 0, sizeof(*header), (void **)&header, "set up the interface '%s'", name);
+	netlink_add(netlink, RTM_NEWLINK, 0, sizeof(*header), (void **)&header, "set %s the interface '%s'",
+		    up ? "up" : "down", name);
 	header->ifi_index = index;
-	header->ifi_flags = header->ifi_change = IFF_UP;
+	header->ifi_change = IFF_UP;
+	header->ifi_flags = up ? IFF_UP : 0;
+}
+
+void link_set_up(struct netlink *netlink, int index, const char *name)
+{
+	set_flag_up(netlink, index, name, true);
+}
+
+void link_set_down(struct netlink *netlink, int index, const char *name)
+{
+	set_flag_up(netlink, index, name, false);
 }
 
 void link_move(struct netlink *netlink, int index, const char *name, int netns_fd, const char *new_name, int new_index)

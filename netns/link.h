@@ -99,6 +99,7 @@ void link_add_route(struct netlink *netlink, int index, const struct net_address
 void link_set_neighbour(struct netlink *netlink, int index, const struct net_address *address, const uint8_t mac[6]);
 void link_delete_neighbour(struct netlink *netlink, int index, const struct net_address *address);
 void link_set_up(struct netlink *netlink, int index, const char *name);
+void link_set_down(struct netlink *netlink, int index, const char *name);
 
 /* Into namespace netns_fd under a name (a template with %d is the kernel's to fill in) and an index (-EBUSY if taken).
  */

@@ -203,7 +203,6 @@ static int configure_port(struct host *host, const struct member_joining *joinin
 {
 	const struct net_network *network = &joining->network;
 	const struct net_member *member = &joining->member;
-	struct sock_filter code[GUARD_SIZE];
 	char alias[NET_ID_SIZE + NET_INTERFACE_SIZE];
 	bool hairpin = joining->n_ports && ports_need_hairpin();
 	unsigned flags = (network->is_isolated ? LINK_ISOLATED : 0) | (hairpin ? LINK_HAIRPIN : 0);
@@ -211,15 +210,7 @@ static int configure_port(struct host *host, const struct member_joining *joinin
 
 	if (r)
 		return r;
-	/* Where others give the addresses (no subnet), the guard can't know them: then the hardware address alone is
-	 * fixed. */
-	if (member->address4.family || member->address6.family)
-		guard_attach(&host->netlink, index, code,
-			     guard_build(code, member->mac, &member->address4, &member->address6));
-	else
-		guard_attach(&host->netlink, index, code, guard_build_mac(code, member->mac));
-	if (hairpin)
-		guard_attach_echo(&host->netlink, index, member->mac);
+	guard_attach(&host->netlink, index, member, hairpin);
 	snprintf(alias, sizeof(alias), "%s %s", member->id, member->name);
 	link_configure_port(&host->netlink, index, member->link, alias, flags);
 	if (network_is_routed(network)) {

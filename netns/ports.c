@@ -15,6 +15,7 @@
 #include "netns/link.h"
 #include "netns/network.h"
 #include "netns/parse.h"
+#include "netns/shape.h"
 #include "netns/sockets.h"
 
 static bool port_equal(const struct net_port *a, const struct net_port *b)
@@ -162,17 +163,32 @@ static int find_publisher(struct host *host, const char *id, const struct net_po
 			    net_print_port(port, text));
 }
 
+/* For one that joined without.  While its guard is changed the link is down: not a frame goes by unguarded. */
 static int allow_hairpin(struct host *host, const struct net_member *member, struct error *e)
 {
+	bool has = false;
 	int index, r;
 
 	if (!ports_need_hairpin())
 		return 0;
-	r = link_index(&host->netlink, member->link, &index, e);
+	r = link_index(&host->netlink, member->link, &index, e) ?: guard_has_hairpin(&host->netlink, index, &has, e);
 	if (r)
 		return r;
-	guard_attach_echo(&host->netlink, index, member->mac);
-	link_set_hairpin(&host->netlink, index, member->link);
+	if (!has) {
+		link_set_down(&host->netlink, index, member->link);
+		r = netlink_commit(&host->netlink, e);
+		if (r)
+			return r;
+		guard_detach(&host->netlink, index);
+		guard_attach(&host->netlink, index, member, true);
+		link_set_hairpin(&host->netlink, index, member->link);
+		r = netlink_commit(&host->netlink, e);
+		if (!r && (member->egress.rate || member->ingress.rate))
+			r = shape_apply(&host->netlink, index, member->link, &member->egress, &member->ingress, e);
+		if (r)
+			return r;
+	}
+	link_set_up(&host->netlink, index, member->link); /* also where a change was cut short */
 	return netlink_commit(&host->netlink, e);
 }
 

@@ -286,6 +286,38 @@ static int each_name(int dirfd, const char *path, const char *what,
 
 /* ---- networks ---- */
 
+enum { NAMES_MAX = 256 };
+
+struct names {
+	char texts[NAMES_MAX][NET_NETWORK_SIZE];
+	const char *pointers[NAMES_MAX];
+	size_t n;
+};
+
+static int add_name(const char *name, void *data, struct error *e)
+{
+	struct names *names = data;
+
+	(void)e;
+	if (names->n < NAMES_MAX && strlen(name) < NET_NETWORK_SIZE) {
+		names->pointers[names->n] = strcpy(names->texts[names->n], name);
+		names->n++;
+	}
+	return 0;
+}
+
+static int refuse_unknown(const struct store *store, const char *name, struct error *e)
+{
+	struct names names = {.n = 0};
+	const char *close = NULL;
+
+	if (e && !each_name(store->config, ".", store->config_path, add_name, &names, NULL))
+		close = str_closest(name, names.pointers, names.n);
+	if (close)
+		return error_refuse(e, ERROR_NOT_FOUND, "network '%s' does not exist; did you mean '%s'?", name, close);
+	return error_refuse(e, ERROR_NOT_FOUND, "network '%s' does not exist", name);
+}
+
 int store_load_network(const struct store *store, const char *name, struct net_network *ret, struct error *e)
 {
 	auto_free char *text = NULL;
@@ -295,7 +327,7 @@ int store_load_network(const struct store *store, const char *name, struct net_n
 		return error_refuse(e, ERROR_INVALID, "'%s' is not a name of a network", name);
 	r = file_read(store->config, name, FILE_MAX, &text, NULL);
 	if (r == -ENOENT)
-		return error_refuse(e, ERROR_NOT_FOUND, "network '%s' does not exist", name);
+		return refuse_unknown(store, name, e);
 	if (r)
 		return error_system(e, -r, "read '%s/%s'", store->config_path, name);
 	*ret = (struct net_network){0};

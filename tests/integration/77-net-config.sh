@@ -80,6 +80,9 @@ bundle -- true
 config '.holm.networks = [{"network": "nowhere"}]'
 refuses 'a network that is not there' "network 'nowhere' does not exist" holm run "$id"
 bundle -- true
+config '.holm.networks = [{"network": "defualt"}]'
+refuses 'one that is almost there' "network 'defualt' does not exist; did you mean 'default'" holm run "$id"
+bundle -- true
 config '.holm.networks = [{"network": "default", "publish": ["80"]}]'
 refuses 'a port that is none' 'holm.networks\[0\]: .80. is not' holm run "$id"
 
