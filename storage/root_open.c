@@ -29,6 +29,7 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "base/tree.h"
+#include "storage/fuse.h"
 #include "storage/overlay.h"
 #include "storage/root.h"
 #include "storage/root_parts.h"
@@ -110,6 +111,16 @@ static int gather(struct opening *o, struct error *e)
 	return r;
 }
 
+/* The kernel says EINVAL to a file system that can't be an upper; then there may still be fuse-overlayfs. */
+static int resort(const struct opening *o, int r, int *ret_tree, struct error *e)
+{
+	if (r != -EINVAL || o->map >= 0 || o->overlay.upper < 0 || !fuse_is_possible())
+		return r;
+	log_warning("overlayfs can't write to the file system of '%s': fuse-overlayfs is used, which is slower",
+		    o->store->path);
+	return fuse_mount(&o->overlay, ret_tree, e);
+}
+
 /* ---- the child ---- */
 
 /* The same folder by its path: in a new mount namespace an old descriptor still leads to the old one's mounts. */
@@ -172,7 +183,11 @@ static int mount_inside(const struct opening *outside, int *ret_tree, struct err
 	r = gather(&o, e);
 	if (!r)
 		r = overlay_mount(&o.overlay, ret_tree, &old, e);
-	return r || !old ? r : overlay_mount_attached(&o.overlay, ret_tree, e);
+	if (!r && old) {
+		r = overlay_mount_attached(&o.overlay, ret_tree, e);
+		r = r ? resort(&o, r, ret_tree, e) : 0;
+	}
+	return r;
 }
 
 _Noreturn static void run_child(const struct opening *o, int socket)

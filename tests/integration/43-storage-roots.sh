@@ -155,6 +155,24 @@ quota_case() {
 quota_case ext4 mkfs.ext4 -q -F -O quota,project
 quota_case xfs mkfs.xfs -q
 
+# --- where the kernel's overlay can't be ---------------------------------------------------------------------------------------------
+
+if [ -x /usr/bin/fuse-overlayfs ] && [ -w /dev/fuse ]; then
+	mkdir "$work"/{fl,fu,fw,fm} && mount -t overlay overlay -o "lowerdir=$work/fl,upperdir=$work/fu,workdir=$work/fw" "$work/fm"
+	before=$data data=$work/fm/data
+	storage_bundle '.holm.storage.volatile = true' -- \
+		sh -c 'echo new >/new; cat /new; rm /bin/awk; ls /bin | grep -c "^awk"; grep -o "^fuse-overlayfs / fuse" /proc/mounts'
+	said=$(holm run "$id" 2>"$work/said")
+	is 'fuse-overlayfs takes over' "$said" $'new\n0\nfuse-overlayfs / fuse'
+	like 'which is said' "$(cat "$work/said")" 'fuse-overlayfs is used, which is slower'
+	check 'and ends with the container' wait_for 10 eval "! pgrep -f '^fuse-overlayfs .*-o lowerdir'"
+	is 'nothing of it is left' "$(ls -A "$data/instances")" ''
+	data=$before
+	umount -l "$work/fm"
+else
+	skip 'fuse-overlayfs takes over' 'it is not installed'
+fi
+
 # --- image files -----------------------------------------------------------------------------------------------------------------
 
 # file_case TYPE COMMAND...: the root as one file
