@@ -136,11 +136,11 @@ static void warn(const struct layer_job *job)
 	const char *name = job->name ?: "the layer";
 
 	if (job->result.owners)
-		log_warning("%s: %llu files belong to you instead of their owners: only root can give them away", name,
-			    (unsigned long long)job->result.owners);
+		log_warning("%s: %llu file%s to you instead of its owner: only root can give it away", name,
+			    (unsigned long long)job->result.owners, job->result.owners == 1 ? " belongs" : "s belong");
 	if (job->result.devices)
-		log_warning("%s: %llu device nodes in dev/ were left out", name,
-			    (unsigned long long)job->result.devices);
+		log_warning("%s: %llu device node%s in dev/ %s left out", name, (unsigned long long)job->result.devices,
+			    job->result.devices == 1 ? "" : "s", job->result.devices == 1 ? "was" : "were");
 	if (job->result.attributes)
 		log_debug("%s: %llu extended attributes were left out", name,
 			  (unsigned long long)job->result.attributes);

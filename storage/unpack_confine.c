@@ -56,8 +56,7 @@ static int enter_user_namespace(struct error *e)
 /* A copy of the folder's mount becomes the only one in a mount namespace of our own. */
 static int enter_root(int root_fd, enum confine_role role, struct error *e)
 {
-	struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME,
-					.attr_clr = MOUNT_ATTR__ATIME};
+	struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
 	auto_fd tree = -1;
 
 	/* A descriptor stays in the mount namespace in which it was opened; the current folder goes along into the new one. */

@@ -139,8 +139,10 @@ static int open_file(int tree_fd, const char *path, uint64_t size, int *ret_fd, 
 	struct stat st;
 	auto_fd fd = sys_openat2(tree_fd, path, &how);
 
-	if (fd < 0)
+	if (fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP && errno != EXDEV)
 		return error_system(e, errno, "open '%s'", path);
+	if (fd < 0)
+		return error_refuse(e, ERROR_INVALID, "'%s' is missing", path);
 	if (fstat(fd, &st) < 0)
 		return error_system(e, errno, "look at '%s'", path);
 	if (!S_ISREG(st.st_mode))
