@@ -667,6 +667,47 @@ static void add_file(struct builder *b, const char *path)
 		add_mount(b, &mount);
 }
 
+/* Is it one of our own mounts, or below one? */
+static bool is_ours(const struct builder *b, const char *path)
+{
+	for (size_t i = 0; i < b->spec.n_mounts; i++) {
+		const char *rest = str_after(path, b->spec.mounts[i].destination);
+
+		if (rest && (!*rest || *rest == '/'))
+			return true;
+	}
+	return strstr(path, "/../") || strstr(path, "/./") || strstr(path, "//");
+}
+
+/*
+ * What the image calls volumes lies in the instance's own root, which stays as long as the instance; where that can't be written to, a
+ * volume of its own takes its place.  -v for the same path comes later and wins.
+ */
+static int build_image_volumes(struct builder *b, unsigned flags)
+{
+	const struct image_config *image = b->base->image;
+	int r = 0;
+
+	for (size_t i = 0; !r && image && b->o->read_only && i < image->n_volumes; i++) {
+		char *name = arena_format(b->arena, "%s%s", b->o->name, image->volumes[i]);
+		struct spec_mount mount;
+
+		/* The image's word: a path, and nothing that a mount's syntax would take for something else. */
+		if (*image->volumes[i] != '/' || strpbrk(image->volumes[i], ":,\n") || is_ours(b, image->volumes[i]))
+			continue;
+		for (char *c = name; *c; c++)
+			if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-", *c))
+				*c = '-';
+		r = volume_mount(b->base->store, arena_format(b->arena, "%s:%s", name, image->volumes[i]), flags,
+				 b->arena, &mount, b->e);
+		if (!r)
+			add_mount(b, &mount);
+		else
+			error_context(b->e, "the image's volume '%s'", image->volumes[i]);
+	}
+	return r;
+}
+
 static int build_mounts(struct builder *b)
 {
 	const struct config_options *o = b->o;
@@ -698,6 +739,8 @@ static int build_mounts(struct builder *b)
 	}
 	for (size_t i = 0; !r && i < o->n_tmpfs; i++)
 		r = add_tmpfs(b, o->tmpfs[i]);
+	if (!r)
+		r = build_image_volumes(b, flags);
 	for (size_t i = 0; !r && i < o->n_volumes; i++) {
 		struct spec_mount mount;
 

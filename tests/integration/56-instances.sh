@@ -47,6 +47,8 @@ refuses 'rename of what runs' 'stop it first' holm rename "$prefix-db" "$prefix-
 check 'a paused one' holm pause "$prefix-db"
 is 'is seen' "$(instance_status db)" paused
 refuses 'and not started' 'holm resume' holm start "$prefix-db"
+check 'resume by label' holm resume --label tier=data
+check 'pause by pattern' holm pause "$prefix-d*"
 check 'but stopped' holm stop "$prefix-db"
 check 'rename' holm rename "$prefix-db" "$prefix-data"
 fact 'with its host name and ids' "$(holm inspect "$prefix-data")" '.[0].config | [.hostname, (.process.env | index("HOSTNAME='"$prefix-data"'") != null)] | tostring' "[\"$prefix-data\",true]"
