@@ -198,16 +198,29 @@ static void answer(const struct runtime *runtime, int client)
 		log_debug("a client went away");
 }
 
+/* A socket that an earlier one left is taken away; anything else of that name is not. */
+static int bind_socket(const char *path, int *ret, struct error *e)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	auto_free char *parent = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	auto_fd folder = -1;
+	struct stat st;
+	int r = fd_open(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY, NULL, &folder, e);
+
+	if (r)
+		return r;
+	if (!fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) && S_ISSOCK(st.st_mode))
+		unlinkat(folder, name, 0);
+	return socket_bind(folder, name, SOCK_STREAM, 0600, ret, e);
+}
+
 static int serve(const struct runtime *runtime, const char *path, struct error *e)
 {
 	auto_fd listener = -1;
-	struct stat st;
 	int r;
 
-	if (!lstat(path, &st) && S_ISSOCK(st.st_mode))
-		unlink(path);
 	signal(SIGPIPE, SIG_IGN);
-	r = socket_bind(AT_FDCWD, path, SOCK_STREAM, 0600, &listener, e);
+	r = bind_socket(path, &listener, e);
 	if (!r && listen(listener, 16))
 		r = error_system(e, errno, "listen on '%s'", path);
 	while (!r) {
