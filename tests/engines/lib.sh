@@ -132,6 +132,7 @@ mount_sys
 mount_folders
 [ "$RUNTIME" != holm ] || { install -m 755 "$HOLM" /run/engine/holm && runtime=/run/engine/holm; }
 ip link set lo up
+echo 0 >/proc/sys/net/ipv4/ip_forward # a host that forwards hands that on; Docker's rules differ then
 hostname engine
 export HOME=/run/home DOCKER_CONFIG=/run/home/.docker HOLM_TEST_DIR=/run/test
 unset XDG_RUNTIME_DIR TMPDIR
