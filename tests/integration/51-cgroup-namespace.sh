@@ -20,8 +20,8 @@ inside() {
 hold() {
 	# shellcheck disable=SC2016
 	inside bash -c 'mkdir /sys/fs/cgroup/leaf && echo $$ >/sys/fs/cgroup/leaf/cgroup.procs && exec sleep 3600' &
-	holder=$!
 	wait_for 10 grep -q . "$outer/inner/leaf/cgroup.procs"
+	holder=$(head -n 1 "$outer/inner/leaf/cgroup.procs")
 }
 # beside COMMAND...: in the held namespaces
 beside() {
