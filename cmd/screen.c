@@ -78,7 +78,7 @@ int screen_open(struct screen *screen, bool full, struct error *e)
 	bool dumb = !term || !*term || str_equal(term, "dumb");
 	sigset_t set;
 
-	screen->terminal = isatty(STDOUT_FILENO) && !dumb;
+	screen->terminal = !screen->plain && isatty(STDOUT_FILENO) && !dumb;
 	if (full && (!screen->terminal || tcgetattr(STDIN_FILENO, &screen->modes) < 0))
 		return error_refuse(e, ERROR_USAGE, "standard input and output have to be a terminal%s",
 				    dumb ? " that TERM names" : "");

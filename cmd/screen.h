@@ -21,6 +21,7 @@
 #include "base/str.h"
 
 struct screen {
+	bool plain;    /* set before it is opened: lines follow each other, whatever standard output is */
 	bool terminal; /* standard output is one; else only the clock and signals are ours */
 	bool full;     /* keys are read and the whole terminal is ours */
 	bool open;

@@ -423,10 +423,9 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 		stats.interval = SECOND;
 	if (!r && o->once && o->duration)
 		r = error_refuse(e, ERROR_USAGE, "--once and --duration exclude each other");
+	screen.plain = o->once || stats.any_report || o->format != STATS_TABLE;
 	if (!r)
 		r = screen_open(&screen, false, e);
-	if (!r && (o->once || stats.any_report || o->format != STATS_TABLE))
-		screen.terminal = false;
 	if (!r)
 		r = follow(&stats, &screen, operands, n, &before, &now, e);
 	if (!r && stats.any_report)

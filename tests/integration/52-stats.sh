@@ -77,6 +77,8 @@ is 'a signal ends it with the report' "$(jq -c .report "$work/report")" '"averag
 screen 24x200 "$work/screen" "$HOLM" --root "$state" stats --interval 100ms -- .5 INT
 like 'a terminal is drawn anew' "$(cat "$work/screen")" $'\033\\[H.*ID +CPU%.*\033\\[H.*ID +CPU%'
 fact 'and left as it was' "$(cat "$work/screen.end")" '.same and .status == 0'
+screen 24x200 "$work/screen" "$HOLM" --root "$state" stats --once --interval 100ms -- 2
+is 'but not for a single table' "$(grep -c $'\033' "$work/screen")" 0
 screen 24x40 "$work/screen" "$HOLM" --root "$state" stats --interval 100ms -- .3 INT
 is 'lines are cut at its width' "$(tr -d '\r' <"$work/screen" | sed 's/\x1b\[[0-9;?]*[A-Za-z]//g' | awk 'length > 40' | wc -l)" 0
 
