@@ -160,6 +160,7 @@ static int finish(const struct store *store, struct layer_job *job, struct error
 	if (r)
 		return r;
 	memcpy(job->id, job->result.diff, sizeof(job->id));
+	job->progress = job->result.blob_size;
 	job->info = (struct layer_info){.size = job->result.size,
 					.disk = job->result.disk,
 					.entries = job->result.entries,

@@ -19,7 +19,7 @@
 #include "base/str.h"
 #include "storage/unpack_confine.h"
 
-enum { BUFFER = 256 << 10, PIPE = 1 << 20, PROGRESS_STEP = 1 << 20, MAGIC = 2 };
+enum { BUFFER = 256 << 10, PIPE = 1 << 20, PROGRESS_STEP = 1 << 20, MAGIC = 2, FDS_MAX = 64 };
 
 /* ---- the process ---- */
 
@@ -262,6 +262,14 @@ static int decompress(struct stream *stream, struct archive *archive, bool *ret_
 	return pump(stream, archive, ret_compressed, e) ?: read_rest(stream, e);
 }
 
+/* The folder, the frame and the spool are its parent's business. */
+static void close_others(const struct stream *stream, int outcome_fd)
+{
+	for (int fd = UNPACK_SOCKET + 1; fd < FDS_MAX; fd++)
+		if (fd != stream->input && fd != stream->output && fd != outcome_fd)
+			close(fd);
+}
+
 static void __attribute__((noreturn)) run(struct stream *stream, int outcome_fd)
 {
 	struct filter_outcome outcome = {.error = ERROR_INIT};
@@ -310,6 +318,7 @@ int filter_start(int input, const struct unpack_request *request, struct filter 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(1);
+		close_others(stream, outcome[1]);
 		run(stream, outcome[1]);
 	}
 	fd_close(data[1]);
