@@ -67,11 +67,12 @@ static void run_child(struct schedule *s, size_t index, int result)
 {
 	struct error e = ERROR_INIT;
 
-	if (work_on(s->call, s->selection->names[index], s->work, s->data, &e) &&
-	    write(result, &e, sizeof(e)) != sizeof(e))
+	int r = work_on(s->call, s->selection->names[index], s->work, s->data, &e);
+
+	if (r && write(result, &e, sizeof(e)) != sizeof(e))
 		_exit(2);
 	fflush(stdout);
-	_exit(e.kind != ERROR_NONE);
+	_exit(r != 0);
 }
 
 static void begin(struct schedule *s, size_t index)

@@ -9,6 +9,7 @@
 #include "instances/instance.h"
 #include "instances/monitor.h"
 #include "netns/client.h"
+#include "storage/push.h"
 #include "storage/store.h"
 
 struct gc_options {
@@ -92,6 +93,10 @@ static int collect_storage(struct gc *gc, struct error *e)
 	r = store_sweep(&store, &n, e);
 	if (!r && n)
 		str_addf(&gc->out, "%zu half-made things\n", n);
+	if (!r)
+		r = push_sweep(&store, &n, e);
+	if (!r && n)
+		str_addf(&gc->out, "%zu states that nothing needs any more\n", n);
 	return r;
 }
 

@@ -23,6 +23,8 @@ const struct verb *const verbs[] = {
     &verb_apply,
     &verb_up,
     &verb_down,
+    &verb_snapshot,
+    &verb_clone,
     &verb_diff,
     &verb_gc,
     /* what they are made of */

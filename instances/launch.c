@@ -10,6 +10,7 @@
 #include "instances/ids.h"
 #include "storage/image.h"
 #include "storage/root.h"
+#include "storage/snapshot.h"
 #include "storage/store.h"
 
 /* What an image says, and its root for names of users; both are there only while config.json is written. */
@@ -128,12 +129,20 @@ static int remove_outside(const struct runtime *runtime, struct instance *i, str
 	auto_store store = STORE_INIT;
 	struct error ignored;
 	struct spec spec;
+	const char **pushes;
+	size_t n_pushes;
 	int r = store_open(runtime->data, false, &store, e);
 
+	if (!r)
+		r = push_list_named(i->folder, &i->arena, &pushes, &n_pushes, e);
 	if (!r)
 		r = root_remove(&store, i->folder, e);
 	if (r)
 		return r;
+	if (unlinkat(i->folder, SNAPSHOT_RECORD, 0) < 0 && errno != ENOENT)
+		return error_system(e, errno, "remove '%s/" SNAPSHOT_RECORD "'", i->path);
+	if (push_drop(&store, pushes, n_pushes, &ignored))
+		log_warning("%s", ignored.text); /* 'holm gc' finds them */
 	if (!instance_load_spec(i, &spec, &ignored)) {
 		uint32_t first = config_first_id(&spec);
 

@@ -283,13 +283,32 @@ static int pin(const struct store *store, int folder, const struct root *root, s
 	return r;
 }
 
+static int create(const struct store *store, int folder, const char *name, struct root *root, struct error *e)
+{
+	struct error ignored;
+	int r = pin(store, folder, root, e);
+
+	if (!r)
+		r = choose_quota(store, folder, root, e);
+	if (!r && (root->quota || root->project))
+		r = root_save(folder, root, e);
+	if (!r)
+		r = root_renew_upper(store, folder, root, e);
+	if (!r)
+		return 0;
+	error_context(e, "root of '%s'", name);
+	quota_release(store, root->project);
+	if (root_remove(store, folder, &ignored))
+		log_warning("%s", ignored.text);
+	return r;
+}
+
 int root_create(const struct store *store, int folder, const char *name, const struct root_request *request,
 		struct error *e)
 {
 	auto_arena arena = ARENA_INIT;
 	struct root root = {.folder = request->folder, .size = request->size, .inodes = request->inodes};
 	char boot[BOOT_ID_SIZE];
-	struct error ignored;
 	int r = 0;
 
 	if (request->is_volatile && !proc_boot_id(boot))
@@ -298,21 +317,23 @@ int root_create(const struct store *store, int folder, const char *name, const s
 		return error_refuse(e, ERROR_EXISTS, "'%s' has a root already", name);
 	if (request->image)
 		r = resolve_image(store, request->image, &arena, &root, e);
-	if (!r)
-		r = pin(store, folder, &root, e);
-	if (!r)
-		r = choose_quota(store, folder, &root, e);
-	if (!r && (root.quota || root.project))
-		r = root_save(folder, &root, e);
-	if (!r)
-		r = root_renew_upper(store, folder, &root, e);
-	if (!r)
-		return 0;
-	error_context(e, "root of '%s'", name);
-	quota_release(store, root.project);
-	if (root_remove(store, folder, &ignored))
-		log_warning("%s", ignored.text);
-	return r;
+	if (r) {
+		error_context(e, "root of '%s'", name);
+		return r;
+	}
+	return create(store, folder, name, &root, e);
+}
+
+int root_create_like(const struct store *store, int folder, const char *name, const struct root *like, struct error *e)
+{
+	struct root root = *like;
+
+	if (root_exists(folder))
+		return error_refuse(e, ERROR_EXISTS, "'%s' has a root already", name);
+	root.quota = QUOTA_NONE;
+	root.project = 0;
+	root.boot = NULL;
+	return create(store, folder, name, &root, e);
 }
 
 /* ---- limits and use ---- */

@@ -72,6 +72,10 @@ struct root_request {
 int root_create(const struct store *store, int folder, const char *name, const struct root_request *request,
 		struct error *e) must_check;
 
+/* The same on what lies below another instance: layers or folder, pushes (which the caller confirms), limits. */
+int root_create_like(const struct store *store, int folder, const char *name, const struct root *like,
+		     struct error *e) must_check;
+
 bool root_exists(int folder);
 
 /* ERROR_NOT_FOUND: no root.json; ERROR_INVALID: it can't be understood. */

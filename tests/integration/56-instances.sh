@@ -153,7 +153,7 @@ fact 'in config.json' "$(holm inspect "$prefix-app")" '.[0].config.linux.resourc
 check 'update for this run only' holm update --memory 80M --this-run "$prefix-app"
 fact 'not in config.json' "$(holm inspect "$prefix-app")" '.[0].config.linux.resources.memory.limit' 67108864
 is 'but in the kernel' "$(limit_of "$prefix-app")" 83886080
-like 'diff shows file, record and kernel' "$(holm diff "$prefix-app")" "memory.limit +67108864 +83886080 +83886080"
+like 'diff shows file, record and kernel' "$(holm diff --config "$prefix-app")" "memory.limit +67108864 +83886080 +83886080"
 check 'down --remove' holm down --remove "$work/app.json"
 is 'nothing is there' "$(holm list -q)" ''
 
