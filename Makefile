@@ -68,7 +68,7 @@ INIT_CFLAGS := -std=gnu17 -Os -ffreestanding -fno-builtin -fno-stack-protector -
 	$(if $(filter x86_64,$(arch)),-fcf-protection=none) $(WARNINGS)
 INIT_LDFLAGS := -nostdlib -static -s -Wl,--gc-sections,--build-id=none,-z,noseparate-code,-z,noexecstack
 
-.PHONY: all programs test-programs check unit integration check-vm check-arm64 check-engines check-headers lint format fuzz bench bench-limits bench-net bench-engines try install \
+.PHONY: all programs test-programs check unit integration check-vm check-arm64 check-engines check-headers lint format fuzz bench bench-limits bench-launch bench-net bench-engines try install \
 	uninstall clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -221,6 +221,10 @@ bench-engines: test-programs ## measure Podman, ctr and Docker with holm, crun a
 bench-images: all ## measure importing an image against skopeo, umoci, Podman and tar (ROUNDS=, BENCH_CACHE=)
 	$(Q)tests/packages bench images
 	$(Q)BUILD=$(BUILD) tests/bench/images
+
+bench-launch: test-programs ## measure launches against Podman and Docker, and a thousand instances (ROUNDS=, MANY=)
+	$(Q)tests/packages build bench engines
+	$(Q)BUILD=$(BUILD) tests/bench/launch $(BENCH)
 
 try: ## the first two minutes with holm
 	$(Q)tests/packages build try

@@ -15,6 +15,7 @@ static const struct {
     {"FILE", "compgen -f -- \"$cur\""},
     {"SOCKET", "compgen -f -- \"$cur\""},
     {"ID", "compgen -W \"$(\"${COMP_WORDS[0]}\" \"${root[@]}\" list --quiet 2>/dev/null)\" -- \"$cur\""},
+    {"NAME", "compgen -W \"$(\"${COMP_WORDS[0]}\" \"${root[@]}\" list --quiet 2>/dev/null)\" -- \"$cur\""},
     {"VERB", "compgen -W \"$verbs\" -- \"$cur\""},
     {"SHELL", "compgen -W bash -- \"$cur\""},
 };

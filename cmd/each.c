@@ -270,3 +270,16 @@ bool each_is_container(struct invocation *call, const char *name)
 		return true;
 	return !select_is_pattern(name) && instance_find(&call->runtime, name, &i, &ignored) == 1;
 }
+
+int each_explain(struct invocation *call, const char *name, int r, struct error *e)
+{
+	auto_instance i = INSTANCE_INIT;
+	struct error ignored;
+
+	if (!r || e->kind != ERROR_NOT_FOUND || !invocation_has_instances(call))
+		return r;
+	if (container_state(&call->runtime, name, call->arena, &(struct container_state){0}, &ignored) &&
+	    ignored.kind == ERROR_NOT_FOUND && !instance_find(&call->runtime, name, &i, &ignored))
+		return error_refuse(e, ERROR_STATE, "instance '%s' is not running: 'holm start %s'", name, name);
+	return r;
+}

@@ -48,4 +48,10 @@ int each_instance(struct invocation *call, const struct each_options *options, c
  */
 bool each_is_container(struct invocation *call, const char *name);
 
+/*
+ * After a verb on a container failed: when that is an instance which does not run, the error says so, and when nothing is called so
+ * what is called alike.  Returns r, or what fits the new error.
+ */
+int each_explain(struct invocation *call, const char *name, int r, struct error *e) must_check;
+
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cmd/each.h"
 #include "cmd/verbs.h"
 
 static const struct option rows[] = {
@@ -39,7 +40,7 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 		request->args = (const char **)operands + 1;
 		request->n_args = n - 1;
 	}
-	return container_exec(&call->runtime, request, &call->status, e);
+	return each_explain(call, operands[0], container_exec(&call->runtime, request, &call->status, e), e);
 }
 
 /* The exit status of the process and a failure of holm must be told apart: 255 is the latter. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <unistd.h>
 
+#include "cmd/each.h"
 #include "cmd/verbs.h"
 
 struct shell_options {
@@ -33,7 +34,7 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	    .tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO),
 	};
 
-	return container_exec(&call->runtime, &request, &call->status, e);
+	return each_explain(call, operands[0], container_exec(&call->runtime, &request, &call->status, e), e);
 }
 
 const struct verb verb_shell = {

@@ -35,6 +35,7 @@ fact 'its end' "$(holm inspect "$prefix-web1")" '.[0] | [.status, .end.exitStatu
 is 'wait prints it' "$(holm wait "$prefix-web1")" 3
 is 'it is still listed' "$(names)" 'db web1 web2 '
 is 'unless only what runs is asked for' "$(names --running)" 'db web2 '
+refuses 'exec in what does not run' "is not running: 'holm start $prefix-web1'" holm exec "$prefix-web1" true
 check 'stop again' holm stop "$prefix-web1"
 began=$EPOCHREALTIME
 check 'what no signal can ask is killed' holm stop "$prefix-web2"
