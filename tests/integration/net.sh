@@ -13,7 +13,7 @@ declare -A holder=()
 host() {
 	local name fd
 	for name; do
-		exec {fd}< <(exec unshare --net sh -c 'ip link set lo up; echo $$; exec sleep 100000')
+		exec {fd}< <(exec unshare --net sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward; ip link set lo up; echo $$; exec sleep 100000')
 		read -r "holder[$name]" <&"$fd"
 		exec {fd}<&-
 	done

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The inside of nft.h, for its three files: nft.c has transactions and readiness, nft_table.c what is laid once (tables of
+ * sets, chains and rules), nft_elements.c what comes and goes.
+ */
+#ifndef HOLM_NETNS_NFT_TABLE_H
+#define HOLM_NETNS_NFT_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "netns/nft.h"
+
+#define NFT_TABLE "holm"
+#define NFT_FORWARD "forward"
+
+/* Sizes in keys and values; a field of a concatenation is padded to four bytes. */
+enum { L_NAME = 16, L_IP4 = 4, L_IP6 = 16, L_FIELD = 4 };
+
+enum nft_set {
+	BRIDGES,
+	OUTWARD,
+	PAIRS,
+	LOCAL4,
+	LOCAL6,
+	NAT4,
+	NAT6,
+	OPENED4,
+	OPENED6,
+	OPENED_FAMILIES,
+	LAN4,
+	LAN6,
+	PORTS4,
+	PORTS6,
+	PORTS4_ANY,
+	PORTS6_ANY,
+	SENT_LAN4,
+	SENT_LAN6,
+	SENT_WAN4,
+	SENT_WAN6,
+	RECEIVED_LAN4,
+	RECEIVED_LAN6,
+	RECEIVED_WAN4,
+	RECEIVED_WAN6,
+	_SET_N
+};
+
+const char *nft_set_name(enum nft_set set);
+
+/* The next message of the batch, about the table; what is for errors. */
+struct nlmsghdr *nft_add_message(struct nft *nft, uint16_t type, uint16_t flags, const char *what);
+
+/* An object of libnftnl's, which is not NULL: ends the program without memory. */
+void *nft_checked(void *object);
+
+/* Everything that does not depend on records: sets, chains, rules, the subnets of the lan. */
+void nft_lay_structure(struct nft *nft);
+
+/* How many rules the chain NFT_FORWARD has when nobody took some. */
+uint32_t nft_forward_rules(void);
+
+/* An interval of a set of addresses. */
+void nft_change_subnet(struct nft *nft, bool add, enum nft_set which, const struct net_address *subnet,
+		       const char *what);
+
+#endif
