@@ -68,7 +68,7 @@ INIT_CFLAGS := -std=gnu17 -Os -ffreestanding -fno-builtin -fno-stack-protector -
 	$(if $(filter x86_64,$(arch)),-fcf-protection=none) $(WARNINGS)
 INIT_LDFLAGS := -nostdlib -static -s -Wl,--gc-sections,--build-id=none,-z,noseparate-code,-z,noexecstack
 
-.PHONY: all programs test-programs check unit integration check-vm check-arm64 check-engines check-headers lint format fuzz bench bench-limits bench-launch bench-net bench-engines try install \
+.PHONY: all programs test-programs check unit integration check-vm check-arm64 check-engines check-headers lint format fuzz bench bench-limits bench-images bench-launch bench-net bench-engines try install \
 	uninstall clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
