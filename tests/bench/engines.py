@@ -27,20 +27,20 @@ RUNTIMES = dict(sorted((word.split("=", 1) for word in sys.argv[2:]), key=lambda
 def run(engine, name, *words):
     """The command that runs a container; %i is a number of its own."""
     if engine == "ctr":
-        return ["ctr", "run", "--runc-binary", RUNTIMES[name], *words, "test/isle:1", f"{name}-%i"]
+        return ["/usr/bin/ctr", "run", "--runc-binary", RUNTIMES[name], *words, "test/isle:1", f"{name}-%i"]
     if engine == "podman":
-        return ["podman", "--runtime", name, "run", *words, "isle"]
-    return ["docker", "run", "--runtime", name, *words, "isle"]
+        return ["/usr/bin/podman", "--runtime", name, "run", *words, "isle"]
+    return ["/usr/bin/docker", "run", "--runtime", name, *words, "isle"]
 
 
 def in_container(engine, name):
     """The command that runs true in a container that sleeps; starts that one."""
     if engine == "ctr":
         command = [word.replace("%i", "sleeper") for word in run(engine, name, "--detach")]
-        inside = ["ctr", "tasks", "exec", "--exec-id", "e%i", f"{name}-sleeper", "true"]
+        inside = ["/usr/bin/ctr", "tasks", "exec", "--exec-id", "e%i", f"{name}-sleeper", "true"]
     else:
         command = run(engine, name, "--detach", "--network", "none", "--name", f"sleeper-{name}")
-        inside = [engine, "exec", f"sleeper-{name}", "true"]
+        inside = [f"/usr/bin/{engine}", "exec", f"sleeper-{name}", "true"]
     done = subprocess.run(command + ["sleep", "1000000"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         print(f"    {name}: {done.stderr.strip()}")
