@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -87,7 +88,10 @@ static int make_folder(struct rootfs *f, const char *data, const char *id, struc
 			return error_refuse(e, ERROR_EXISTS, "'%s' is the name of an instance in '%s'", id, data);
 		return error_system(e, errno, "make '%s/" INSTANCES "/%s'", data, id);
 	}
-	return fd_open(instances, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, NULL, &f->folder, e);
+	r = fd_open(instances, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, NULL, &f->folder, e);
+	if (r)
+		unlinkat(instances, id, AT_REMOVEDIR);
+	return r;
 }
 
 int rootfs_make(struct rootfs *f, const char *data, const char *id, struct error *e)
@@ -117,7 +121,7 @@ void rootfs_release(struct rootfs *f)
 	f->folder = fd_close(f->folder);
 }
 
-int rootfs_remove(const char *data, bool rootless, const char *id, struct error *e)
+static int remove_once(const char *data, bool rootless, const char *id, struct error *e)
 {
 	auto_store store = STORE_INIT;
 	auto_fd instances = -1, folder = -1;
@@ -137,4 +141,10 @@ int rootfs_remove(const char *data, bool rootless, const char *id, struct error 
 		return 0;
 	r = root_remove(&store, folder, e);
 	return r ? r : tree_remove(instances, id, e);
+}
+
+/* What fails in passing, for want of memory say, must not leave a whole root behind. */
+int rootfs_remove(const char *data, bool rootless, const char *id, struct error *e)
+{
+	return remove_once(data, rootless, id, e) ? remove_once(data, rootless, id, e) : 0;
 }

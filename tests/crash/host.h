@@ -34,6 +34,7 @@
 
 struct host {
 	const char *holm, *state, *work, *id;
+	const char *data; /* NULL: the default, which nothing here makes */
 	unsigned scale; /* time-outs are multiplied by it */
 	int out, err;	/* what the last command wrote */
 };
@@ -209,9 +210,14 @@ static unused int command_run(const struct host *h, const char *const *argv, uns
 /* holm --root STATE ARGUMENT...; ends with NULL */
 static unused int holm_run(const struct host *h, ...)
 {
-	const char *argv[32] = {h->holm, "--root", h->state};
+	const char *argv[34] = {h->holm, "--root", h->state};
 	size_t n = 3;
 	va_list args;
+
+	if (h->data) {
+		argv[n++] = "--data";
+		argv[n++] = h->data;
+	}
 
 	va_start(args, h);
 	while ((argv[n] = va_arg(args, const char *)))

@@ -33,7 +33,7 @@ stepped() {
 	[ "${HOLM_CRASH:-}" != full ] || stride=1
 	[ "$HOLM_TIMESCALE" -eq 1 ] || stride=$((stride * 8))
 	text=$("$step" "$@" --holm "$HOLM" --state "$state" --work "$work/crash" --id "$id" --probe "$reporting" \
-		--service "$staying" --stride "$stride" 2>&1)
+		--service "$staying" --stride "$stride" ${data:+--data "$data"} 2>&1)
 	status=$?
 	if [ $status -eq 0 ]; then ok "$name: ${text##*$'\n'}"; else not_ok "$name: ${text##*$'\n'}" "$text"; fi
 }

@@ -9,7 +9,7 @@
  *     VICTIM  holm   the process on the host
  *             init   what it starts inside, up to execve(2) of the payload
  *     CASE    a row of the table `cases`
- *     --holm FILE --state FOLDER --work FOLDER --id ID
+ *     --holm FILE --state FOLDER --work FOLDER --id ID [--data FOLDER]
  *     --probe BUNDLE   its payload reports what it sees and ends;  --service BUNDLE: its payload stays
  *     --stride N --first N   tries every N-th call;   --verbose: what happened each time
  *
@@ -577,6 +577,10 @@ static void command_of(struct driver *d, const char *argv[MAX_ARGUMENTS])
 	argv[n++] = d->host.holm;
 	argv[n++] = "--root";
 	argv[n++] = d->host.state;
+	if (d->host.data) {
+		argv[n++] = "--data";
+		argv[n++] = d->host.data;
+	}
 	for (size_t i = 0; i < COUNT(d->test->argv) && d->test->argv[i]; i++) {
 		const char *a = d->test->argv[i];
 
@@ -868,7 +872,8 @@ static void parse(struct driver *d, int argc, char **argv)
 	    {"work", 1, NULL, 'w'},    {"id", 1, NULL, 'i'},
 	    {"probe", 1, NULL, 'p'},   {"service", 1, NULL, 'S'},
 	    {"stride", 1, NULL, 'n'},  {"first", 1, NULL, 'f'},
-	    {"verbose", 0, NULL, 'v'}, {0},
+	    {"verbose", 0, NULL, 'v'}, {"data", 1, NULL, 'd'},
+	    {0},
 	};
 	int c;
 
@@ -898,6 +903,9 @@ static void parse(struct driver *d, int argc, char **argv)
 			break;
 		case 'f':
 			d->first = atol(optarg);
+			break;
+		case 'd':
+			d->host.data = optarg;
 			break;
 		case 'v':
 			d->verbose = true;
