@@ -234,6 +234,7 @@ struct applying {
 	size_t n_start;
 	char **restart;
 	size_t n_restart;
+	bool made;
 };
 
 static const char *shorten(struct arena *arena, const char *json)
@@ -268,9 +269,9 @@ static int make(struct applying *a, const struct config_options *o, struct error
 		launch_discard(&a->call->runtime, &i);
 		return r;
 	}
-	r = instance_sync(&i, e);
+	a->made = true;
 	a->start[a->n_start++] = arena_strdup(a->call->arena, o->name);
-	return r;
+	return 0;
 }
 
 static int remake(struct applying *a, const struct config_options *o, struct instance *i, struct error *e)
@@ -424,5 +425,7 @@ int manifest_apply(struct invocation *call, const struct manifest *manifest, con
 	if (output_write(str_peek(&a.out), r ? &ignored : e) && !r)
 		r = error_return(e);
 	str_release(&a.out);
-	return r ? r : run_all(&a, e);
+	if (!r)
+		r = run_all(&a, e);
+	return r || !a.made ? r : instances_sync(&call->runtime, e);
 }

@@ -541,6 +541,17 @@ int instance_sync(const struct instance *i, struct error *e)
 	return 0;
 }
 
+int instances_sync(const struct runtime *runtime, struct error *e)
+{
+	auto_arena arena = ARENA_INIT;
+	auto_fd folder = -1;
+	int r = open_data(runtime, FOLDER, false, &arena, &folder, e);
+
+	if (r)
+		return r == 1 ? 0 : r;
+	return syncfs(folder) ? error_system(e, errno, "flush the file system of '%s/" FOLDER "'", runtime->data) : 0;
+}
+
 /* ---- removing ---- */
 
 void instance_discard(struct instance *i)

@@ -136,6 +136,9 @@ void instance_discard(struct instance *instance);
 /* Flushes what was written to the disk: after it a crash of the host can't take the instance away. */
 int instance_sync(const struct instance *instance, struct error *e) must_check;
 
+/* The same for all that were made just now, by one flush of their file system. */
+int instances_sync(const struct runtime *runtime, struct error *e) must_check;
+
 /* Takes a stopped instance's folder away with everything in it.  The lock is held; the caller made sure that nothing of it
    runs or is mounted. */
 int instance_remove(const struct runtime *runtime, struct instance *instance, struct error *e) must_check;

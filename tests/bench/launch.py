@@ -61,7 +61,7 @@ def who_is_here():
             continue
         run(engine, "import", f"{WORK}/root.tar", "holm-bench:1")
         here[engine] = ([engine, "run", "-d", "--name", "holm-bench", "-m", "64m", "--cpus", "1", "-p", port,
-                         "holm-bench:1", *SERVER], [engine, "rm", "-f", "-t", "0", "holm-bench"])
+                         "holm-bench:1", *SERVER], [engine, "rm", "-f", *(["-t", "0"] if engine == "podman" else []), "holm-bench"])
     return here
 
 
