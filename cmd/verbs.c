@@ -25,6 +25,8 @@ const struct verb *const verbs[] = {
     &verb_down,
     &verb_snapshot,
     &verb_clone,
+    &verb_commit,
+    &verb_cp,
     &verb_diff,
     &verb_gc,
     /* what they are made of */

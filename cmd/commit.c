@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fcntl.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "cmd/output.h"
+#include "cmd/verbs.h"
+#include "instances/quiet.h"
+#include "storage/image.h"
+#include "storage/push.h"
+
+struct commit_options {
+	const char *author, *comment;
+};
+
+static const struct option rows[] = {
+    OPTION(struct commit_options, author, "author", 'a', STRING, "TEXT", "who made it"),
+    OPTION(struct commit_options, comment, "comment", 'm', STRING, "TEXT", "what it is"),
+};
+
+/* The folders that become layers: all that is above the parent image, lowest first. */
+struct layers {
+	int *fds;
+	size_t n, room; /* of those to come, as many are taken */
+};
+
+static int take_lower(int *fd, const char *name, void *data, struct error *e)
+{
+	struct layers *layers = data;
+	int r;
+
+	if (!layers->room)
+		return 0;
+	layers->room--;
+	r = fd_open(*fd, ".", O_RDONLY | O_DIRECTORY, name, &layers->fds[layers->n], e);
+	layers->n += !r;
+	return r;
+}
+
+/* A running instance's upper is copied while it is frozen: nobody may write to what is packed. */
+static int open_upper(struct invocation *call, struct instance *i, const struct store *store, const struct root *root,
+		      struct push *push, int *ret_fd, struct error *e)
+{
+	struct quiet quiet = QUIET_INIT;
+	struct error ignored;
+	auto_fd upper = -1;
+	int r = quiet_begin(&call->runtime, i, &quiet, e);
+
+	if (!r)
+		r = root_open_upper(store, i->folder, root, &upper, e);
+	if (!r && quiet.runs)
+		r = push_copy(store, upper, push, NULL, e);
+	if (quiet_end(&quiet, r ? &ignored : e) && !r)
+		r = error_return(e);
+	if (!r && quiet.runs)
+		return push_open(store, push->id, ret_fd, e);
+	*ret_fd = r ? -1 : take_fd(&upper);
+	return r;
+}
+
+static void turn(struct layers *layers)
+{
+	for (size_t a = 0, b = layers->n; a + 1 < b; a++) {
+		int fd = layers->fds[a];
+
+		layers->fds[a] = layers->fds[--b];
+		layers->fds[b] = fd;
+	}
+}
+
+static int commit(struct invocation *call, struct instance *i, const struct store *store, const char *reference,
+		  const struct commit_options *o, struct push *push, struct layers *layers, struct image *ret,
+		  struct error *e)
+{
+	struct image_commit commit = {.reference = reference, .author = o->author, .comment = o->comment};
+	struct image_config config = {0};
+	struct root root;
+	struct spec spec;
+	int r = root_load(i->folder, call->arena, &root, e);
+
+	if (r)
+		return r;
+	layers->fds = arena_array(call->arena, int, root.n_pushes + root.n_layers + 2);
+	layers->room = root.n_pushes + (root.digest ? 0 : root.n_layers + 1);
+	r = open_upper(call, i, store, &root, push, &layers->fds[0], e);
+	if (r)
+		return r;
+	layers->n = 1;
+	r = root_each_lower(store, &root, take_lower, layers, e);
+	if (!r)
+		r = instance_load_spec(i, &spec, e);
+	if (r)
+		return r;
+	turn(layers);
+	commit.parent = root.digest;
+	commit.folders = layers->fds;
+	commit.n_folders = layers->n;
+	if (!root.digest && spec.process) {
+		config = (struct image_config){.cmd = spec.process->args,
+					       .n_cmd = spec.process->n_args,
+					       .env = spec.process->env,
+					       .n_env = spec.process->n_env,
+					       .working_dir = spec.process->cwd};
+		commit.config = &config;
+	}
+	r = image_commit(store, &commit, call->arena, ret, e);
+	spec_release(&spec);
+	return r;
+}
+
+static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
+{
+	auto_instance i = INSTANCE_INIT;
+	auto_store store = STORE_INIT;
+	auto_push push = PUSH_INIT;
+	struct layers layers = {0};
+	const char *id = push.id;
+	struct error ignored;
+	struct image image;
+	auto_str out = STR_INIT;
+	int r = quiet_open(&call->runtime, operands[0], &i, &store, e);
+
+	(void)n;
+	if (!r)
+		r = commit(call, &i, &store, operands[1], options, &push, &layers, &image, e);
+	for (size_t k = 0; k < layers.n; k++)
+		fd_close(layers.fds[k]);
+	if (push.lock >= 0) {
+		push_release(&push);
+		if (push_drop(&store, &id, 1, &ignored))
+			log_warning("%s", ignored.text);
+	}
+	if (r) {
+		error_context(e, "commit '%s'", operands[0]);
+		return r;
+	}
+	str_addf(&out, "%s\n", image.id);
+	return output_write(str_peek(&out), e);
+}
+
+const struct verb verb_commit = {
+    .name = "commit",
+    .summary = "make an image of what an instance has",
+    .operands = "NAME IMAGE",
+    .min = 2,
+    .max = 2,
+    VERB_OPTIONS(struct commit_options, rows),
+    .text = "What it wrote becomes layers above its image.  A running one is frozen while that is copied.",
+    .run = run,
+};
