@@ -13,7 +13,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -48,7 +47,7 @@ enum {
 #define RUN_FOLDER "run"
 #define LOG_FOLDER "log"
 
-/* An instance's run/, open.  state holds the lock (flock) that says that somebody stays. */
+/* An instance's run/, open.  state holds the lock that says that somebody stays. */
 struct run {
 	const struct runtime *runtime;
 	const struct instance *instance;
@@ -137,18 +136,29 @@ static int run_open(struct run *run, const struct runtime *runtime, const struct
 	return map_state(run, e);
 }
 
+/*
+ * The lock is one of an open file's (F_OFD_SETLK): it goes on with the descriptor across fork and execve, and can be looked at
+ * without being taken.
+ */
+static bool set_place(const struct run *run, short type)
+{
+	struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
+
+	return !fcntl(run->state, F_OFD_SETLK, &lock);
+}
+
 /* Does somebody stay?  If not, the lock is ours: nobody else begins to. */
 static bool take_place(const struct run *run)
 {
-	return !flock(run->state, LOCK_EX | LOCK_NB);
+	return set_place(run, F_WRLCK);
 }
 
+/* By another open file than ours. */
 static bool is_taken(const struct run *run)
 {
-	if (flock(run->state, LOCK_SH | LOCK_NB))
-		return true;
-	flock(run->state, LOCK_UN);
-	return false;
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	return !fcntl(run->state, F_OFD_GETLK, &lock) && lock.l_type != F_UNLCK;
 }
 
 /* ---- the log, from here ---- */
@@ -1065,7 +1075,8 @@ static int leave(struct run *run, struct instance *instance)
 	run->shared->phase = MONITOR_NONE;
 	run->shared->keeper = (struct shared_process){0};
 	instance_unlock(instance);
-	flock(run->state, LOCK_UN);
+	if (!set_place(run, F_UNLCK))
+		log_debug("unlock the state: %s", strerror(errno));
 	if (remove && !program_path(NULL, holm, sizeof(holm), &e)) {
 		fcntl(run->state, F_SETFD, FD_CLOEXEC);
 		execv(holm, (char **)argv);

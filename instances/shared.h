@@ -46,7 +46,7 @@ struct shared {
 	char boot_id[40];
 	struct shared_process keeper, worker, init;
 	int32_t fds[_SHARED_FD_N];
-	int32_t state_fd; /* of this file, with the lock (flock) that says that somebody stays */
+	int32_t state_fd; /* of this file, with the lock that says that somebody stays */
 	uint32_t terminal, input, input_closed;
 	uint32_t notify, ready;
 	uint32_t ended;		   /* init has; how: */
