@@ -23,19 +23,6 @@
 
 enum { DEFAULT_METRIC = 100 };
 
-int host_open(struct host *host, const char *state, const char *config, struct error *e)
-{
-	return net_store_open(&host->store, state, config, e) ?: netlink_open(&host->netlink, NETLINK_ROUTE, -1, e)
-		       ?: nft_open(&host->nft, &host->store, e);
-}
-
-void host_close(struct host *host)
-{
-	nft_close(&host->nft);
-	netlink_close(&host->netlink);
-	net_store_close(&host->store);
-}
-
 /* ---- what an interface will be ---- */
 
 static void make_link_name(const char *id, const char *name, char ret[NET_INTERFACE_SIZE])

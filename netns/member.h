@@ -11,24 +11,9 @@
 #define HOLM_NETNS_MEMBER_H
 
 #include "base/error.h"
-#include "netns/netlink.h"
+#include "netns/host.h"
 #include "netns/network.h"
-#include "netns/nft.h"
-#include "netns/store.h"
 #include "netns/types.h"
-
-/* What all of it needs. */
-struct host {
-	struct store store;
-	struct netlink netlink;
-	struct nft nft;
-};
-
-#define HOST_INIT ((struct host){.store = STORE_INIT, .netlink = NETLINK_INIT, .nft = NFT_INIT})
-
-int host_open(struct host *host, const char *state, const char *config, struct error *e) must_check;
-void host_close(struct host *host);
-#define auto_host __attribute__((cleanup(host_close))) struct host
 
 struct member_instance {
 	const char *id;

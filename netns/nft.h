@@ -17,20 +17,13 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "netns/netlink.h"
+#include "netns/nft_batch.h"
 #include "netns/store.h"
 #include "netns/types.h"
-
-struct nft {
-	struct netlink netlink;
-	const struct store *store;
-	int lock;
-};
 
 int nft_open(struct nft *nft, const struct store *store, struct error *e) must_check;
 void nft_close(struct nft *nft);
 #define auto_nft __attribute__((cleanup(nft_close))) struct nft
-#define NFT_INIT ((struct nft){.netlink = {.fd = -1}, .lock = -1})
 
 /* Sees that the table is there, whole, and holds the shared lock until nft_release() or nft_close(). */
 int nft_ready(struct nft *nft, struct error *e) must_check;
@@ -38,9 +31,6 @@ void nft_release(struct nft *nft);
 
 /* Lays the table anew from the records, whatever is there. */
 int nft_lay(struct nft *nft, struct error *e) must_check;
-
-void nft_begin(struct nft *nft);
-int nft_commit(struct nft *nft, struct error *e) must_check;
 
 /* Networks whose bridge is the members' gateway have elements; others have none. */
 void nft_add_network(struct nft *nft, const struct net_network *network);

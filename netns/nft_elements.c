@@ -14,6 +14,7 @@
 
 #include "base/str.h"
 #include "netns/address.h"
+#include "netns/nft.h"
 #include "netns/nft_table.h"
 #include "netns/parse.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The inside of nft.h, for its three files: nft.c has transactions and readiness, nft_table.c what is laid once (tables of
- * sets, chains and rules), nft_elements.c what comes and goes.
+ * The inside of nft.h: nft_batch.c has transactions, nft_table.c what is laid once (tables of sets, chains and rules),
+ * nft_elements.c what comes and goes, nft.c whether all of it is there.
  */
 #ifndef HOLM_NETNS_NFT_TABLE_H
 #define HOLM_NETNS_NFT_TABLE_H
@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "netns/nft.h"
+#include "netns/nft_batch.h"
+#include "netns/types.h"
 
 #define NFT_TABLE "holm"
 #define NFT_FORWARD "forward"
@@ -46,12 +47,6 @@ enum nft_set {
 };
 
 const char *nft_set_name(enum nft_set set);
-
-/* The next message of the batch, about the table; what is for errors. */
-struct nlmsghdr *nft_add_message(struct nft *nft, uint16_t type, uint16_t flags, const char *what);
-
-/* An object of libnftnl's, which is not NULL: ends the program without memory. */
-void *nft_checked(void *object);
 
 /* Everything that does not depend on records: sets, chains, rules, the subnets of the lan. */
 void nft_lay_structure(struct nft *nft);

@@ -13,7 +13,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "netns/member.h"
+#include "netns/host.h"
 #include "netns/types.h"
 
 /* Before anything is made: the member can publish them, and no process of the host has them.  Writes the record. */
