@@ -198,6 +198,10 @@ static int take_operands(struct config_options *o, char **operands, size_t n, st
 		o->image = operands[0];
 		operands++;
 		n--;
+		if (n && str_equal(*operands, "--")) { /* options ended at the image: this one only sets it off */
+			operands++;
+			n--;
+		}
 	}
 	o->args = n ? (const char **)operands : NULL;
 	o->n_args = n;

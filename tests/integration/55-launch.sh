@@ -36,6 +36,11 @@ fact 'fewer than Docker' "$config" "$allowed | unique | length < 340"
 is 'a dry run leaves nothing' "$(find "$data" -mindepth 2)" ''
 like 'and explains' "$(holm launch --dry-run --network none --rootfs "$rootfs" true)" 'init +process.args +execve'
 
+tar -C "$rootfs" -c . | holm image import -q - dashes:1 || not_ok 'an image'
+is 'dashes after the image only set its command off' \
+	"$(holm launch --dry-run --network none dashes:1 -- id -- x | sed '/^}/q' | jq -c .process.args)" '["id","--","x"]'
+holm image remove dashes:1 >/dev/null
+
 # --- the same from inside ----------------------------------------------------------------------------------------------------
 
 name=$(launch inside --hostname isle -- sh -c 'hostname; cat /proc/self/uid_map; grep -E "^(Seccomp|NoNewPrivs|CapBnd):" /proc/self/status
