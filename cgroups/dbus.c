@@ -406,7 +406,8 @@ static int connect_to(const char *path)
 }
 
 /*
- * SASL, the mechanism EXTERNAL: who we are is what the socket says.  BEGIN goes along with AUTH, and nothing else before the
+ * SASL, the mechanism EXTERNAL: who we are is what the socket says.  A user's manager is not told a number: in a user namespace
+ * ours is not the one that it sees.  It asks for it, and is content with none.  BEGIN goes along with AUTH, and nothing else before the
  * answer: systemd does not look at a message that it has read together with BEGIN until more comes.
  */
 static int authenticate(struct dbus *d)
@@ -414,14 +415,21 @@ static int authenticate(struct dbus *d)
 	char uid[16], line[64] = {0}, text[64];
 	int n = 1, r;
 
-	snprintf(uid, sizeof(uid), "%u", geteuid());
-	n += snprintf(line + 1, sizeof(line) - 1, "AUTH EXTERNAL "); /* after one NUL */
-	for (const char *p = uid; *p; p++)
-		n += snprintf(line + n, sizeof(line) - n, "%02x", *p);
+	n += snprintf(line + 1, sizeof(line) - 1, "AUTH EXTERNAL"); /* after one NUL */
+	if (d->user) {
+		n += snprintf(line + n, sizeof(line) - n, "\r\nDATA");
+	} else {
+		snprintf(uid, sizeof(uid), "%u", geteuid());
+		line[n++] = ' ';
+		for (const char *p = uid; *p; p++)
+			n += snprintf(line + n, sizeof(line) - n, "%02x", *p);
+	}
 	n += snprintf(line + n, sizeof(line) - n, "\r\nBEGIN\r\n");
 	r = send_all(d, line, n);
-	for (n = 0; !r && (!n || text[n - 1] != '\n'); n++)
-		r = n < (int)sizeof(text) ? receive_all(d, text + n, 1) : -EBADMSG;
+	do {
+		for (n = 0; !r && (!n || text[n - 1] != '\n'); n++)
+			r = n < (int)sizeof(text) ? receive_all(d, text + n, 1) : -EBADMSG;
+	} while (!r && d->user && !strncmp(text, "DATA", 4));
 	if (r < 0)
 		return r;
 	return strncmp(text, "OK ", 3) ? -EACCES : 0;
@@ -453,7 +461,7 @@ int dbus_open(struct dbus *d, bool user, int64_t deadline, struct error *e)
 		snprintf(direct, sizeof(direct), "%s/systemd/private", runtime);
 		snprintf(bus, sizeof(bus), "%s/bus", runtime);
 	}
-	*d = (struct dbus){.fd = connect_to(direct), .deadline = deadline};
+	*d = (struct dbus){.fd = connect_to(direct), .user = user, .deadline = deadline};
 	if (d->fd < 0) {
 		d->bus = true;
 		d->fd = connect_to(bus);

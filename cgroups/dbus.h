@@ -20,7 +20,8 @@
 
 struct dbus {
 	int fd;
-	bool bus; /* over a bus, not directly */
+	bool bus;  /* over a bus, not directly */
+	bool user; /* the user's own systemd, perhaps seen out of a user namespace */
 	uint32_t serial;
 	int64_t deadline;   /* of cgroup_clock() */
 	struct str removed; /* jobs that ended, as "PATH RESULT\n" */
