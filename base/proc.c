@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/str.h"
@@ -78,5 +79,27 @@ int proc_boot_id(char ret_id[BOOT_ID_SIZE])
 		return -EIO;
 	memcpy(ret_id, data, BOOT_ID_SIZE - 1);
 	ret_id[BOOT_ID_SIZE - 1] = 0;
+	return 0;
+}
+
+int proc_program(const char *name, char *buffer, size_t size, struct error *e)
+{
+	static const char deleted[] = " (deleted)";
+	ssize_t n = readlink("/proc/self/exe", buffer, size);
+	char *slash;
+
+	if (n < 0)
+		return error_system(e, errno, "read the link '/proc/self/exe'");
+	if ((size_t)n >= size)
+		return error_refuse(e, ERROR_LIMIT, "the path of holm's executable is longer than %zu bytes", size - 1);
+	if (n >= (ssize_t)sizeof(deleted) && !memcmp(buffer + n - (sizeof(deleted) - 1), deleted, sizeof(deleted) - 1))
+		n -= sizeof(deleted) - 1;
+	buffer[n] = 0;
+	if (!name)
+		return 0;
+	slash = strrchr(buffer, '/');
+	if (!slash || (size_t)(slash + 1 - buffer) + strlen(name) >= size)
+		return error_refuse(e, ERROR_LIMIT, "no room for the path of '%s' beside '%s'", name, buffer);
+	strcpy(slash + 1, name);
 	return 0;
 }

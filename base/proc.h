@@ -19,6 +19,12 @@ int proc_open(pid_t pid, uint64_t start, int *ret_pidfd) must_check;
 /* The same without the pidfd: what is true at this moment only. */
 int proc_check(pid_t pid, uint64_t start) must_check;
 
+/*
+ * The path of a program of ours: beside our own executable, never from $PATH, which is the caller's.  NULL: our own
+ * executable; where that was replaced since we were started, what stands in its place now.
+ */
+int proc_program(const char *name, char *buffer, size_t size, struct error *e) must_check;
+
 #define BOOT_ID_SIZE 37
 
 /* /proc/sys/kernel/random/boot_id, without the newline. */

@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "cmd/output.h"
 #include "cmd/verbs.h"
 #include "instances/select.h"
@@ -125,7 +126,7 @@ static bool starts_too(const struct boot *boot, const char *name)
 static const char *drop_in(const struct boot *boot, const struct entry *entry, struct arena *arena)
 {
 	char holm[4096];
-	ssize_t n = readlink("/proc/self/exe", holm, sizeof(holm) - 1);
+	struct error e = ERROR_INIT;
 	auto_str text = STR_INIT;
 
 	str_add(&text, "# made by holm-generator\n[Unit]\n");
@@ -137,8 +138,7 @@ static const char *drop_in(const struct boot *boot, const struct entry *entry, s
 			str_addf(&text, "Wants=%s\n", unit);
 	}
 	str_add(&text, "[Service]\n");
-	if (strchr(entry->name, '+') && n > 0) {
-		holm[n] = 0;
+	if (strchr(entry->name, '+') && !proc_program(NULL, holm, sizeof(holm), &e)) {
 		str_addf(&text, "ExecStart=\nExecStart=%s start %s\nExecStop=\nExecStop=%s stop --hold %s\n", holm,
 			 entry->name, holm, entry->name);
 	}

@@ -341,29 +341,6 @@ static int make_socket(struct run *run, struct error *e)
 
 /* ---- becoming the keeper ---- */
 
-static int program_path(const char *name, char *buffer, size_t size, struct error *e)
-{
-	ssize_t n = readlink("/proc/self/exe", buffer, size - 1);
-	char *slash;
-
-	if (n < 0)
-		return error_system(e, errno, "read the link '/proc/self/exe'");
-	buffer[n] = 0;
-	if (!name) {
-		char *deleted =
-		    strstr(buffer, " (deleted)"); /* replaced by another version meanwhile: that one, then */
-
-		if (deleted && !deleted[sizeof(" (deleted)") - 1])
-			*deleted = 0;
-		return 0;
-	}
-	slash = strrchr(buffer, '/');
-	if (!slash || (size_t)(slash + 1 - buffer) + strlen(name) + 1 > size)
-		return error_refuse(e, ERROR_LIMIT, "no room for the path of '%s' beside '%s'", name, buffer);
-	memcpy(slash + 1, name, strlen(name) + 1);
-	return 0;
-}
-
 /* Hands descriptor fd on across execve; shared remembers its number. */
 static void hand_on(struct run *run, enum shared_fd which, int fd)
 {
@@ -394,10 +371,10 @@ static int become_keeper(struct run *run, struct error *e)
 			      "supervise",
 			      run->instance->name,
 			      NULL};
-	int r = program_path("holm-monitor", monitor, sizeof(monitor), e);
+	int r = proc_program("holm-monitor", monitor, sizeof(monitor), e);
 
 	if (!r)
-		r = program_path(NULL, holm, sizeof(holm), e);
+		r = proc_program(NULL, holm, sizeof(holm), e);
 	if (r)
 		return r;
 	/* Nothing of the caller's stays open: it may wait for the end of a pipe. */
@@ -1077,7 +1054,7 @@ static int leave(struct run *run, struct instance *instance)
 	instance_unlock(instance);
 	if (!set_place(run, F_UNLCK))
 		log_debug("unlock the state: %s", strerror(errno));
-	if (remove && !program_path(NULL, holm, sizeof(holm), &e)) {
+	if (remove && !proc_program(NULL, holm, sizeof(holm), &e)) {
 		fcntl(run->state, F_SETFD, FD_CLOEXEC);
 		execv(holm, (char **)argv);
 	}

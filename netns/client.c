@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "base/fd.h"
+#include "base/proc.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "netns/address.h"
@@ -34,27 +35,6 @@ static void call_close(struct net_call *call)
 
 #define auto_call __attribute__((cleanup(call_close))) struct net_call
 
-/*
- * The path of holm-net: the folder of holm's own executable, never $PATH, which is the caller's.
- */
-static int find_program(char *buffer, size_t size, struct error *e)
-{
-	static const char name[] = "holm-net";
-	ssize_t n = readlink("/proc/self/exe", buffer, size);
-	char *slash;
-
-	if (n < 0)
-		return error_system(e, errno, "read the link '/proc/self/exe'");
-	if ((size_t)n >= size)
-		return error_refuse(e, ERROR_LIMIT, "the path of holm's executable is longer than %zu bytes", size - 1);
-	buffer[n] = 0;
-	slash = strrchr(buffer, '/');
-	if (!slash || (size_t)(slash + 1 - buffer) + sizeof(name) > size)
-		return error_refuse(e, ERROR_LIMIT, "no room for the path of '%s' beside '%s'", name, buffer);
-	memcpy(slash + 1, name, sizeof(name));
-	return 0;
-}
-
 static int call_open(struct net_call *call, struct error *e)
 {
 	static char *const environment[] = {NULL};
@@ -66,7 +46,7 @@ static int call_open(struct net_call *call, struct error *e)
 	auto_fd ours = -1;
 	auto_fd theirs = -1;
 	int pair[2];
-	int r = find_program(path, sizeof(path), e);
+	int r = proc_program("holm-net", path, sizeof(path), e);
 
 	if (r)
 		return r;

@@ -10,25 +10,7 @@
 #include <sys/wait.h>
 
 #include "base/fd.h"
-
-/* The folder of holm's own executable, never $PATH, which is the caller's. */
-static int find_program(char *buffer, size_t size, struct error *e)
-{
-	static const char name[] = "holm-unpack";
-	ssize_t n = readlinkat(AT_FDCWD, "/proc/self/exe", buffer, size);
-	char *slash;
-
-	if (n < 0)
-		return error_system(e, errno, "read the link '/proc/self/exe'");
-	if ((size_t)n >= size)
-		return error_refuse(e, ERROR_LIMIT, "the path of holm's executable is longer than %zu bytes", size - 1);
-	buffer[n] = 0;
-	slash = strrchr(buffer, '/');
-	if (!slash || (size_t)(slash + 1 - buffer) + sizeof(name) > size)
-		return error_refuse(e, ERROR_LIMIT, "no room for the path of '%s' beside '%s'", name, buffer);
-	memcpy(slash + 1, name, sizeof(name));
-	return 0;
-}
+#include "base/proc.h"
 
 static int spawn(int socket, pid_t *ret_pid, struct error *e)
 {
@@ -38,7 +20,7 @@ static int spawn(int socket, pid_t *ret_pid, struct error *e)
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t none, defaults;
-	int r = find_program(path, sizeof(path), e);
+	int r = proc_program("holm-unpack", path, sizeof(path), e);
 
 	if (r)
 		return r;
