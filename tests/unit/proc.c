@@ -23,7 +23,7 @@ static void test_programs_stand_beside_ours(void **state)
 	assert_int_equal(proc_program("holm-other", other, sizeof(other), &e), 0);
 	assert_string_equal(strrchr(other, '/'), "/holm-other");
 	assert_memory_equal(own, other, strrchr(own, '/') + 1 - own);
-	assert_int_equal(proc_program(NULL, small, sizeof(small), &e), -EINVAL);
+	assert_int_equal(proc_program(NULL, small, sizeof(small), &e), -ENOSPC);
 	assert_int_equal(e.kind, ERROR_LIMIT);
 }
 
