@@ -452,6 +452,15 @@ static void add_cgroup1(struct compiler *c, const struct spec_mount *m, const ch
 		add_bind(c, cause, mount_of(c, m, folders[i]), cgroup->paths[i].path, false, NULL);
 }
 
+/*
+ * Neither in a user namespace of the container nor in one that we are in ourselves (rootless Podman's) can nodes be made: the
+ * host's are bound.  That takes a /dev that is attached: before Linux 6.15 nothing can be mounted on a detached tree.
+ */
+static bool binds_devices(const struct compiler *c)
+{
+	return c->user || !c->in->privileged;
+}
+
 static void add_device(struct compiler *c, const char *cause, const struct spec_device *d)
 {
 	struct plan_device device = {
@@ -467,8 +476,7 @@ static void add_device(struct compiler *c, const char *cause, const struct spec_
 	    .from = PLAN_SOURCE_NEW,
 	};
 
-	/* Neither in a user namespace of the container nor in one that we are in ourselves (rootless Podman's). */
-	if ((c->user || !c->in->privileged) && d->type != 'p') {
+	if (binds_devices(c) && d->type != 'p') {
 		device.source = device.path;
 		device.from = PLAN_SOURCE_PATH;
 		if (c->in->privileged) {
@@ -580,7 +588,7 @@ static void add_dev(struct compiler *c, size_t i, const char *cause, struct plan
 	put_mount(c, cause, &mount);
 	add_dev_folders(c, i);
 	add_symlinks(c);
-	if (!c->user)
+	if (!binds_devices(c))
 		add_devices(c);
 	op_string(c, PLAN_ATTACH, cause, "/dev", NULL);
 	c->block->ops[c->block->n_ops - 1].number = read_only;
@@ -1010,7 +1018,7 @@ static int add_file_system(struct compiler *c)
 	dev = find_dev(c);
 	if (dev == DEV_IMAGE)
 		add_symlinks(c);
-	if (dev == DEV_IMAGE || (dev == DEV_HELD && c->user))
+	if (dev == DEV_IMAGE || (dev == DEV_HELD && binds_devices(c)))
 		add_devices(c);
 	else if (dev == DEV_BOUND)
 		for (size_t i = 0; i < l->n_devices; i++)
