@@ -230,21 +230,13 @@ static int open_source(struct launch *l, const struct plan_tree *tree, struct id
 	return 0;
 }
 
-/* A root of holm's own making; the container's user namespace has its mappings by now. */
-static int make_root(struct launch *l, struct error *e)
+/* Without root it can be had only as long as init is dumpable: while init waits for its maps. */
+static int open_own_user(const struct launch *l, int *ret_user, struct error *e)
 {
-	const char *path = l->plan->user_path;
-	auto_fd user = -1;
-	char own[64];
-	int r = 0;
+	char path[64];
 
-	if (l->plan->map) {
-		snprintf(own, sizeof(own), "/proc/%d/ns/user", (int)l->pid);
-		path = own;
-	}
-	if (path)
-		r = fd_open(AT_FDCWD, path, O_RDONLY, NULL, &user, e);
-	return r ? r : l->on_root(l->data, user, &l->root, e);
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)l->pid);
+	return fd_open(AT_FDCWD, path, O_RDONLY, NULL, ret_user, e);
 }
 
 static bool makes_root(const struct plan_result *plan)
@@ -358,6 +350,8 @@ int launch_begin(struct launch *l, struct error *e)
 int launch_ready(struct launch *l, struct error *e)
 {
 	size_t early = early_joins(l->plan);
+	bool own_root = makes_root(l->plan);
+	auto_fd user = -1; /* what a root of holm's own making is mapped for */
 	int r = 0;
 
 	if (!l->plan->forks && l->on_pid)
@@ -368,8 +362,12 @@ int launch_ready(struct launch *l, struct error *e)
 		r = wait_for(l, MESSAGE_NAMESPACES, e);
 		if (!r)
 			r = idmap_write(l->pid, l->plan->map, e);
+		if (!r && own_root)
+			r = open_own_user(l, &user, e);
 		if (!r)
 			r = hand_over(l, MESSAGE_GO, NULL, 0, e);
+	} else if (!r && own_root && l->plan->user_path) {
+		r = fd_open(AT_FDCWD, l->plan->user_path, O_RDONLY, NULL, &user, e);
 	}
 	if (!r)
 		r = send_namespaces(l, early, l->plan->n_joins, e);
@@ -378,8 +376,8 @@ int launch_ready(struct launch *l, struct error *e)
 	if (!r && l->join_pidfd >= 0)
 		r = hand_over(l, MESSAGE_NAMESPACE, &l->join_pidfd, 1, e);
 	/* Before anything is waited for: beside init, which makes its namespaces. */
-	if (!r && makes_root(l->plan))
-		r = make_root(l, e);
+	if (!r && own_root)
+		r = l->on_root(l->data, user, &l->root, e);
 	if (!r && l->plan->forks) {
 		r = adopt_child(l, e);
 		if (!r && l->on_pid)
