@@ -397,7 +397,7 @@ int cgroup_destroy(const struct cgroup *cgroup, struct error *e)
 
 	/* The scope goes first, else systemd would find its folder missing.  Gone with its last process is fine. */
 	if (cgroup->scope) {
-		result = systemd_unit_stop(cgroup->scope, geteuid() != 0, e);
+		result = systemd_unit_stop(cgroup->scope, systemd_is_users(cgroup), e);
 		if (result < 0 && v2 && access(v2, F_OK) < 0)
 			result = 0;
 	}

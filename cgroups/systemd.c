@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "cgroups/cgroup.h"
 #include "cgroups/dbus.h"
 #include "cgroups/file.h"
 #include "cgroups/limits.h"
@@ -311,6 +312,14 @@ int systemd_unit_start(const struct systemd_unit *unit, bool user, pid_t pid, co
 	    systemd_unit_stop(unit->name, user, &ignored) < 0)
 		error_context(e, "and unit '%s' may be left", unit->name);
 	return r;
+}
+
+bool systemd_is_users(const struct cgroup *cgroup)
+{
+	for (size_t i = 0; i < cgroup->n_paths; i++)
+		if (strstr(cgroup->paths[i].path, "/user@"))
+			return true;
+	return geteuid() != 0;
 }
 
 int systemd_unit_set(const char *name, bool user, const struct cgroup_host *host,

@@ -21,6 +21,8 @@
 #include "cgroups/host.h"
 #include "spec/resources.h"
 
+struct cgroup;
+
 struct systemd_unit {
 	const char *name;  /* "holm-web.scope" */
 	const char *slice; /* "system.slice" */
@@ -39,6 +41,9 @@ int systemd_find_base(bool user, struct arena *arena, const char **ret, struct e
 int systemd_unit_start(const struct systemd_unit *unit, bool user, pid_t pid, const char *description,
 		       const struct cgroup_host *host, const struct spec_resources *resources,
 		       struct error *e) must_check;
+
+/* Does the user's own manager hold it?  Told by its path: under rootless Podman we are root in a user namespace. */
+bool systemd_is_users(const struct cgroup *cgroup);
 
 /* The limits that systemd knows, of a unit that runs. */
 int systemd_unit_set(const char *name, bool user, const struct cgroup_host *host,

@@ -509,7 +509,7 @@ int cgroup_update(const struct cgroup_host *host, const struct cgroup *cgroup, c
 	if (!r)
 		r = read_back(changes, n, e);
 	if (!r && cgroup->scope) /* else the next reload of systemd would write the old ones */
-		r = systemd_unit_set(cgroup->scope, geteuid() != 0, host, resources, e);
+		r = systemd_unit_set(cgroup->scope, systemd_is_users(cgroup), host, resources, e);
 	if (r < 0)
 		undo(changes, n);
 	return r;
