@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +10,11 @@
 
 #include "base/fd.h"
 #include "spec/json.h"
+#include "storage/archive.h"
 #include "storage/image_make.h"
 #include "storage/unpack_client.h"
 
-enum { BLOCK = 512, COPY = 256 << 10 };
+enum { BLOCK = ARCHIVE_BLOCK, COPY = 256 << 10 };
 
 struct output {
 	const struct store *store;
@@ -32,32 +32,11 @@ struct output {
 
 static int write_tar_header(struct output *output, const char *name, uint64_t size, bool is_folder, struct error *e)
 {
-	struct {
-		char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], sum[8], type, link[100], magic[8];
-		char rest[247];
-	} __attribute__((packed)) header = {.type = is_folder ? '5' : '0'};
-	unsigned sum = 0;
+	char header[BLOCK];
 	int r;
 
-	_Static_assert(sizeof(header) == BLOCK, "a header is one block");
-	snprintf(header.name, sizeof(header.name), "%s", name);
-	snprintf(header.mode, sizeof(header.mode), "%07o", is_folder ? 0755 : 0644);
-	snprintf(header.uid, sizeof(header.uid), "%07o", 0);
-	snprintf(header.gid, sizeof(header.gid), "%07o", 0);
-	snprintf(header.mtime, sizeof(header.mtime), "%011o", 0);
-	if (size < UINT64_C(1) << 33) {
-		snprintf(header.size, sizeof(header.size), "%011" PRIo64, size);
-	} else {
-		header.size[0] = (char)0x80;
-		for (int i = 0; i < 8; i++)
-			header.size[4 + i] = (char)(size >> (56 - 8 * i));
-	}
-	memcpy(header.magic, "ustar\00000", 8);
-	memset(header.sum, ' ', sizeof(header.sum));
-	for (size_t i = 0; i < sizeof(header); i++)
-		sum += ((unsigned char *)&header)[i];
-	snprintf(header.sum, sizeof(header.sum), "%06o", sum);
-	r = fd_write_all(output->tar, &header, sizeof(header));
+	archive_print_header(name, size, is_folder ? 0755 : 0644, is_folder, header);
+	r = fd_write_all(output->tar, header, sizeof(header));
 	return r ? error_system(e, -r, "write '%s'", output->export->target) : 0;
 }
 
