@@ -27,6 +27,8 @@ const struct verb *const verbs[] = {
     &verb_clone,
     &verb_commit,
     &verb_cp,
+    &verb_export,
+    &verb_import,
     &verb_diff,
     &verb_gc,
     /* what they are made of */

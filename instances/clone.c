@@ -39,6 +39,13 @@ static void free_networks(struct spec *spec, bool no_ports, bool is_move)
 	}
 }
 
+static void set_first_id(struct spec *spec, uint32_t first)
+{
+	spec->linux_.uid_mappings[0].host = first;
+	if (spec->linux_.n_gid_mappings == 1)
+		spec->linux_.gid_mappings[0].host = first;
+}
+
 int clone_config(const struct runtime *runtime, const char *from_text, const char *from_name, const char *name,
 		 bool no_ports, bool is_move, char **ret_text, uint32_t *ret_first, struct error *e)
 {
@@ -51,9 +58,7 @@ int clone_config(const struct runtime *runtime, const char *from_text, const cha
 	if (config_first_id(&spec)) {
 		r = ids_take(runtime, name, &first, e);
 		if (!r)
-			spec.linux_.uid_mappings[0].host = first;
-		if (!r && spec.linux_.n_gid_mappings == 1)
-			spec.linux_.gid_mappings[0].host = first;
+			set_first_id(&spec, first);
 	}
 	rename_host(&spec, from_name, name);
 	free_networks(&spec, no_ports, is_move);
@@ -63,6 +68,27 @@ int clone_config(const struct runtime *runtime, const char *from_text, const cha
 	}
 	spec_release(&spec);
 	return r;
+}
+
+int clone_old_config(const char *from_text, const char *from_name, const char *name, bool is_move, uint32_t first,
+		     char **ret_text, struct error *e)
+{
+	struct spec spec;
+	int r = spec_parse(from_text, strlen(from_text), INSTANCE_CONFIG, &spec, e);
+
+	if (r)
+		return r;
+	if (config_first_id(&spec) && !first) {
+		spec_release(&spec);
+		return 1;
+	}
+	if (config_first_id(&spec))
+		set_first_id(&spec, first);
+	rename_host(&spec, from_name, name);
+	free_networks(&spec, false, is_move);
+	*ret_text = spec_encode(&spec, JSON_INDENT_TAB);
+	spec_release(&spec);
+	return 0;
 }
 
 /* ---- the root ---- */

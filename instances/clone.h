@@ -32,4 +32,8 @@ int clone_make(const struct runtime *runtime, struct instance *source, const str
 int clone_config(const struct runtime *runtime, const char *from_text, const char *from_name, const char *name,
 		 bool no_ports, bool is_move, char **ret_text, uint32_t *ret_first, struct error *e) must_check;
 
+/* The same for an older config.json of that instance, which gets the range that begins with first; 1: it needs one, and first is 0. */
+int clone_old_config(const char *from_text, const char *from_name, const char *name, bool is_move, uint32_t first,
+		     char **ret_text, struct error *e) must_check;
+
 #endif

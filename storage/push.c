@@ -105,8 +105,7 @@ static void append(struct root *root, struct arena *arena, const char *id)
 	root->pushes = pushes;
 }
 
-/* What a volatile instance wrote counts only in the boot in which it was written, and is not on the disk yet. */
-static int settle(int folder, struct root *root, struct error *e)
+int push_settle(int folder, struct root *root, struct error *e)
 {
 	char boot[BOOT_ID_SIZE];
 	int r;
@@ -210,7 +209,7 @@ int push_make(const struct store *store, int folder, struct root *root, struct a
 		return error_refuse(e, ERROR_LIMIT,
 				    "its root has %zu layers, and overlayfs takes at most 500: remove snapshots",
 				    root->n_pushes + root->n_layers);
-	r = settle(folder, root, e);
+	r = push_settle(folder, root, e);
 	if (r)
 		return r;
 	r = root->quota == QUOTA_DISK ? move_out(store, folder, root, arena, ret, e)

@@ -44,6 +44,12 @@ int push_is_needed(const struct store *store, int folder, const struct root *roo
 		   struct error *e) must_check;
 
 /*
+ * What a volatile instance wrote counts only in the boot in which it was written, and is not on the disk yet: it is refused
+ * (ERROR_STATE), or written to the disk and *root counts as kept.
+ */
+int push_settle(int folder, struct root *root, struct error *e) must_check;
+
+/*
  * The upper of a stopped instance becomes a push; *root, whose strings live in arena, and root.json name it as the topmost.  Where
  * the upper lies in a disk image it is copied.
  */
