@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * cp: files into an instance, and out of it.  The one side is the caller's, the other one hostile (instances/inside.h,
- * storage/copy.h).
+ * storage/copy.h).  A stream takes the way over a folder in DATA/tmp, which holm-unpack fills or packs.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +13,8 @@
 #include "base/log.h"
 #include "cmd/verbs.h"
 #include "instances/inside.h"
+#include "storage/store.h"
+#include "storage/unpack_client.h"
 
 struct cp_options {
 	bool archive;
@@ -141,32 +143,127 @@ static int copy_inside(struct side *from, struct side *to, const struct inside *
 	return r;
 }
 
-static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
+/* ---- streams ---- */
+
+struct stage {
+	struct store store;
+	struct store_tmp tmp;
+	int tree;
+	const char *path; /* of tree */
+};
+
+#define STAGE_INIT ((struct stage){.store = STORE_INIT, .tmp = STORE_TMP_INIT, .tree = -1})
+
+static void stage_close(struct stage *stage)
 {
-	const struct cp_options *o = options;
-	struct inside inside = INSIDE_INIT;
-	auto_instance i = INSTANCE_INIT;
-	struct side from, to;
-	const char *name = NULL;
-	bool goes_out = read_operand(operands[0], call->arena, &name, &from);
-	bool goes_in = read_operand(operands[1], call->arena, &name, &to);
+	fd_close(stage->tree);
+	if (stage->store.fd >= 0)
+		store_tmp_drop(&stage->store, &stage->tmp);
+	store_close(&stage->store);
+}
+
+#define auto_stage __attribute__((cleanup(stage_close))) struct stage
+
+static int stage_open(struct invocation *call, struct stage *stage, struct error *e)
+{
+	int r = store_open(call->runtime.data, true, &stage->store, e);
+
+	stage->store.rootless = call->runtime.rootless;
+	if (!r)
+		r = store_tmp_make(&stage->store, "cp", &stage->tmp, e);
+	if (!r && mkdirat(stage->tmp.fd, "tree", 0755) < 0)
+		r = error_system(e, errno, "make a folder in '%s/tmp'", stage->store.path);
+	if (!r)
+		r = fd_open(stage->tmp.fd, "tree", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, NULL, &stage->tree, e);
+	stage->path = arena_format(call->arena, "%s/tmp/%s/tree", stage->store.path, stage->tmp.name);
+	return r;
+}
+
+static int stage_run(struct stage *stage, struct unpack_request *request, const int *fds, size_t n, struct error *e)
+{
+	struct unpack_call call = UNPACK_CALL_INIT;
+	struct unpack_result result = {0};
 	int r;
 
-	(void)n;
-	if (goes_in == goes_out)
-		return error_refuse(e, ERROR_USAGE, "one of both has to be NAME:PATH, in an instance");
-	r = instance_open(&call->runtime, name, &i, e);
+	if (stage->store.rootless)
+		request->flags |= UNPACK_ROOTLESS;
+	r = unpack_start(request, fds, n, &call, e);
+	return r ? r : unpack_wait(&call, NULL, &result, e);
+}
+
+static int stage_fill(struct stage *stage, struct error *e)
+{
+	struct unpack_request request = {
+	    .operation = UNPACK_LAYER, .limits = UNPACK_LIMITS_DEFAULT, .name = "standard input"};
+	auto_fd frame = openat(stage->tmp.fd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+	auto_fd spool = openat(AT_FDCWD, "/dev/null", O_WRONLY | O_CLOEXEC);
+	const int fds[] = {STDIN_FILENO, stage->tree, frame, spool};
+
+	if (frame < 0 || spool < 0)
+		return error_system(e, errno, "make a file in '%s/tmp'", stage->store.path);
+	if (stage->store.rootless)
+		request.flags |= UNPACK_NO_DEVICES;
+	return stage_run(stage, &request, fds, ARRAY_SIZE(fds), e);
+}
+
+static int stage_pack(struct stage *stage, struct error *e)
+{
+	struct unpack_request request = {.operation = UNPACK_PACK};
+	const int fds[] = {stage->tree, STDOUT_FILENO};
+
+	return stage_run(stage, &request, fds, ARRAY_SIZE(fds), e);
+}
+
+/* ---- the verb ---- */
+
+static int copy(struct invocation *call, const char *name, struct side *from, struct side *to, bool goes_in,
+		bool archive, struct error *e)
+{
+	struct inside inside = INSIDE_INIT;
+	auto_instance i = INSTANCE_INIT;
+	int r = instance_open(&call->runtime, name, &i, e);
+
 	if (!r)
 		r = instance_lock(&i, e);
 	if (!r)
 		r = inside_open(&call->runtime, &i, &inside, e);
 	if (r)
 		return r;
-	(goes_in ? &to : &from)->inside = &inside;
-	r = copy_inside(&from, &to, &inside, goes_in, o->archive, call->arena, e);
-	fd_close(from.folder);
-	fd_close(to.folder);
+	(goes_in ? to : from)->inside = &inside;
+	r = copy_inside(from, to, &inside, goes_in, archive, call->arena, e);
+	fd_close(from->folder);
+	fd_close(to->folder);
 	inside_close(&inside);
+	return r;
+}
+
+static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
+{
+	const struct cp_options *o = options;
+	auto_stage stage = STAGE_INIT;
+	auto_instance i = INSTANCE_INIT;
+	struct side from, to;
+	const char *name = NULL;
+	bool goes_out = read_operand(operands[0], call->arena, &name, &from);
+	bool goes_in = read_operand(operands[1], call->arena, &name, &to);
+	bool streams = str_equal(operands[goes_out ? 1 : 0], "-");
+	int r;
+
+	(void)n;
+	if (goes_in == goes_out)
+		return error_refuse(e, ERROR_USAGE, "one of both has to be NAME:PATH, in an instance");
+	if (streams && isatty(goes_out ? STDOUT_FILENO : STDIN_FILENO))
+		return error_refuse(e, ERROR_USAGE, "'-' is a terminal, and a tar is meant: use a pipe or a file");
+	r = instance_open(&call->runtime, name, &i, e); /* before anything is read for it */
+	if (!r && streams)
+		r = stage_open(call, &stage, e);
+	if (!r && streams && goes_in)
+		r = stage_fill(&stage, e);
+	if (!r && streams)
+		(goes_in ? &from : &to)->path = goes_in ? arena_format(call->arena, "%s/.", stage.path) : stage.path;
+	r = r ? r : copy(call, name, &from, &to, goes_in, o->archive, e);
+	if (!r && streams && goes_out)
+		r = stage_pack(&stage, e);
 	if (r)
 		error_context(e, "copy '%s'", operands[0]);
 	return r;
@@ -175,11 +272,13 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 const struct verb verb_cp = {
     .name = "cp",
     .summary = "copy files and folders into an instance or out of it",
-    .operands = "NAME:PATH PATH | PATH NAME:PATH",
+    .operands = "NAME:PATH PATH|- | PATH|- NAME:PATH",
     .min = 2,
     .max = 2,
     VERB_OPTIONS(struct cp_options, rows),
-    .text = "Links are copied, not followed.  A folder whose path ends with '/.' stands for what is in it.  Without\n"
-	    "--archive files belong to the caller, or to root of the instance.  What has the name already is replaced.",
+    .text =
+	"Links are copied, not followed.  A folder whose path ends with '/.' stands for what is in it.  Without\n"
+	"--archive files belong to the caller, or to root of the instance.  What has the name already is replaced.\n"
+	"'-' is a tar on standard output or input, whose members go into the folder PATH.",
     .run = run,
 };

@@ -50,6 +50,26 @@ done
 holm start "$i"
 is 'inside it is root'"'"'s' "$(inside 'stat -c "%u:%g %a" /etc/mine-running /etc/mine-stopped')" $'0:0 751\n0:0 751'
 is 'with --archive ids are those of inside' "$(inside 'stat -c "%u:%g %a" /tmp/running/file /tmp/stopped/file')" $'12:34 4751\n12:34 4751'
+for way in running stopped; do
+	[ $way = running ] || holm stop "$i"
+	check "$way: a tar goes in" sh -c 'tar -C "$0" --xattrs --numeric-owner -cf - . | "$@"' "$tree" \
+		"$HOLM" --root "$state" --data "$data" cp -a - "$i:/tmp/stream-$way"
+	mkdir "$work/stream-$way"
+	check "$way: and out" sh -c '"$@" | tar -C "$0" --xattrs --numeric-owner --same-owner -xpf -' "$work/stream-$way" \
+		"$HOLM" --root "$state" --data "$data" cp -a "$i:/tmp/stream-$way" -
+	is "$way: the same comes out" \
+		"$(cd "$work/stream-$way/stream-$way" && find . -mindepth 1 -printf '%P %y %m %U:%G %n %s %l\n' | sort)" \
+		"$(cd "$tree" && find . -mindepth 1 -printf '%P %y %m %U:%G %n %s %l\n' | sort)"
+done
+holm start "$i"
+tar -cf "$work/hostile.tar" --transform 's,^,../../,' -P -C "$tree" file
+refuses 'a tar that leads out' 'standard input' sh -c '"$@" <"$0"' "$work/hostile.tar" \
+	"$HOLM" --root "$state" --data "$data" cp - "$i:/tmp"
+head -c 700 "$work/hostile.tar" >"$work/cut.tar"
+refuses 'a tar that is cut off' 'standard input' sh -c '"$@" <"$0"' "$work/cut.tar" \
+	"$HOLM" --root "$state" --data "$data" cp - "$i:/tmp"
+refuses 'no such instance' 'there is no instance' holm cp "$prefix-none:/etc" -
+is 'nothing is left in tmp' "$(ls "$data/tmp")" ''
 refuses 'two paths of the host' 'one of both' holm cp "$tree" "$work/out"
 
 # --- hostile -------------------------------------------------------------------------------------------------------------------
