@@ -37,22 +37,27 @@ static int take_lower(int *fd, const char *name, void *data, struct error *e)
 	return r;
 }
 
-/* A running instance's upper is copied while it is frozen: nobody may write to what is packed. */
+/*
+ * A running instance's upper is copied while it is frozen: nobody may write to what is packed.  One in a disk image, which is mounted
+ * nowhere, is copied since holm-unpack can't shut itself into it.
+ */
 static int open_upper(struct invocation *call, struct instance *i, const struct store *store, const struct root *root,
 		      struct push *push, int *ret_fd, struct error *e)
 {
 	struct quiet quiet = QUIET_INIT;
 	struct error ignored;
 	auto_fd upper = -1;
+	bool copies = false;
 	int r = quiet_begin(&call->runtime, i, &quiet, e);
 
 	if (!r)
 		r = root_open_upper(store, i->folder, root, &upper, e);
-	if (!r && quiet.runs)
+	copies = !r && (quiet.runs || root->quota == QUOTA_DISK);
+	if (copies)
 		r = push_copy(store, upper, push, NULL, e);
 	if (quiet_end(&quiet, r ? &ignored : e) && !r)
 		r = error_return(e);
-	if (!r && quiet.runs)
+	if (!r && copies)
 		return push_open(store, push->id, ret_fd, e);
 	*ret_fd = r ? -1 : take_fd(&upper);
 	return r;

@@ -143,22 +143,27 @@ static int pack_pushes(struct work *work, struct error *e)
 	return r;
 }
 
-/* What a running one wrote is copied while it is frozen, and is packed when it goes on. */
+/*
+ * What a running one wrote is copied while it is frozen, and is packed when it goes on.  So is what lies in a disk image, which is
+ * mounted nowhere, so that holm-unpack can't shut itself into it.
+ */
 static int copy_upper(struct work *work, struct push *push, bool *ret_runs, int *ret_tree, struct error *e)
 {
 	struct quiet quiet = QUIET_INIT;
 	struct error ignored;
 	auto_fd upper = -1;
+	bool copies = false;
 	int r = quiet_begin(work->runtime, work->instance, &quiet, e);
 
 	if (!r)
 		r = root_open_upper(work->store, work->instance->folder, &work->root, &upper, e);
-	if (!r && quiet.runs)
+	copies = !r && (quiet.runs || work->root.quota == QUOTA_DISK);
+	if (copies)
 		r = push_copy(work->store, upper, push, NULL, e);
 	if (quiet_end(&quiet, r ? &ignored : e) && !r)
 		r = error_return(e);
 	*ret_runs = quiet.runs;
-	if (!r && quiet.runs)
+	if (!r && copies)
 		r = push_open(work->store, push->id, ret_tree, e);
 	else if (!r)
 		*ret_tree = take_fd(&upper);
@@ -174,11 +179,10 @@ static int pack_written(struct work *work, struct error *e)
 	bool runs = false;
 	int r = copy_upper(work, &push, &runs, &tree, e) ?: write_small(work, runs, e);
 
-	if (!r && runs)
+	if (!r && push.lock >= 0)
 		instance_unlock(work->instance);
 	r = r ?: pack(work, tree, EXPORT_UPPER, e);
-	if (!r && !runs)
-		instance_unlock(work->instance);
+	instance_unlock(work->instance);
 	r = r ?: pack_pushes(work, e);
 	if (push.lock >= 0) {
 		push_release(&push);

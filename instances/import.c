@@ -22,7 +22,7 @@
 #include "storage/snapshot.h"
 #include "storage/unpack_client.h"
 
-enum { SMALL_MAX = 64 << 20, SNAPSHOT_NAME_MAX = 63 };
+enum { SMALL_MAX = 64 << 20, SNAPSHOT_NAME_MAX = 63, SNAPSHOTS_MAX = 4096, LAYERS_MAX = 500 };
 
 struct work {
 	const struct runtime *runtime;
@@ -143,7 +143,7 @@ static int check_root(const struct work *work, struct error *e)
 	    (root->digest && !store_digest_hex(root->digest)) || (root->file && *root->file != '/') ||
 	    (root->folder && *root->folder != '/') || root->size < 0)
 		return refuse(work, ROOT_RECORD, "does not say what the root consists of", e);
-	if (root->n_layers + root->n_pushes + 2 > 500)
+	if (root->n_layers + root->n_pushes + 2 > LAYERS_MAX)
 		return refuse(work, ROOT_RECORD, "has more layers than overlayfs takes", e);
 	return check_ids(work, ROOT_RECORD, root->pushes, root->n_pushes, e);
 }
@@ -171,6 +171,8 @@ static int check_snapshots(struct work *work, struct error *e)
 {
 	struct snapshot_list *list = &work->snapshots;
 
+	if (list->n > SNAPSHOTS_MAX)
+		return refuse(work, EXPORT_SNAPSHOTS, "has too many snapshots", e);
 	for (size_t i = 0; i < list->n; i++) {
 		struct snapshot *s = &list->items[i];
 		int r;
@@ -180,6 +182,8 @@ static int check_snapshots(struct work *work, struct error *e)
 			return refuse(work, EXPORT_SNAPSHOTS, "has a snapshot whose name can't be", e);
 		if (s->parent && !is_snapshot(list, i, s->parent))
 			return refuse(work, EXPORT_SNAPSHOTS, "has a snapshot that came from none before it", e);
+		if (s->n_pushes > LAYERS_MAX)
+			return refuse(work, EXPORT_SNAPSHOTS, "has more layers than overlayfs takes", e);
 		r = check_ids(work, EXPORT_SNAPSHOTS, s->pushes, s->n_pushes, e);
 		if (r)
 			return r;
@@ -190,23 +194,32 @@ static int check_snapshots(struct work *work, struct error *e)
 	return 0;
 }
 
+static bool has_id(const char *const *ids, size_t n, const char *id, size_t size)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strncmp(ids[i], id, size) && !ids[i][size])
+			return true;
+	return false;
+}
+
 static bool is_named(const struct work *work, const char *part)
 {
 	static const char *const own[] = {EXPORT_RECORD,    INSTANCE_CONFIG, ROOT_RECORD,
 					  EXPORT_SNAPSHOTS, EXPORT_UPPER,    EXPORT_IMAGE};
-	auto_arena arena = ARENA_INIT;
+	const char *id = str_after(part, EXPORT_PUSHES);
+	size_t size = id ? strlen(id) : 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
 		if (str_equal(part, own[i]))
 			return true;
-	for (size_t i = 0; i < work->root.n_pushes; i++)
-		if (str_equal(part, arena_format(&arena, EXPORT_PUSHES "%s.tar", work->root.pushes[i])))
-			return true;
+	if (size <= strlen(".tar") || !str_equal(id + size - strlen(".tar"), ".tar"))
+		return false;
+	size -= strlen(".tar");
+	if (has_id(work->root.pushes, work->root.n_pushes, id, size))
+		return true;
 	for (size_t i = 0; i < work->snapshots.n; i++)
-		for (size_t k = 0; k < work->snapshots.items[i].n_pushes; k++)
-			if (str_equal(part,
-				      arena_format(&arena, EXPORT_PUSHES "%s.tar", work->snapshots.items[i].pushes[k])))
-				return true;
+		if (has_id(work->snapshots.items[i].pushes, work->snapshots.items[i].n_pushes, id, size))
+			return true;
 	return false;
 }
 
@@ -370,6 +383,19 @@ static const char **translate(const struct work *work, const char *const *ids, s
 	return own;
 }
 
+/* holm-unpack can't shut itself into a folder of a disk image, which is mounted nowhere: it is copied there. */
+static int fill_disk(struct work *work, const struct archive_part *part, int upper, struct error *e)
+{
+	struct copy copy = {.flags = COPY_LAYER};
+	auto_fd tree = -1;
+
+	if (mkdirat(work->tmp.fd, ROOT_UPPER, 0755) < 0)
+		return error_system(e, errno, "make a folder in '%s/tmp'", work->store->path);
+	return fd_open(work->tmp.fd, ROOT_UPPER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, NULL, &tree, e) ?:
+	       unpack(work, part, tree, e) ?:
+	       copy_folder(tree, upper, true, &copy, e);
+}
+
 static int fill_root(struct work *work, const struct instance *instance, struct error *e)
 {
 	const struct archive_part *part = archive_find(&work->archive, EXPORT_UPPER);
@@ -383,7 +409,7 @@ static int fill_root(struct work *work, const struct instance *instance, struct 
 	r = root_create_like(work->store, instance->folder, work->name, &like, e) ?:
 	    root_load(instance->folder, work->arena, &own, e) ?:
 	    root_open_upper(work->store, instance->folder, &own, &upper, e) ?:
-	    unpack(work, part, upper, e);
+	    (own.quota == QUOTA_DISK ? fill_disk : unpack)(work, part, upper, e);
 	if (!r && syncfs(upper) < 0)
 		r = error_system(e, errno, "write '" ROOT_UPPER "' to the disk");
 	return r;

@@ -100,6 +100,26 @@ is 'nothing is half made' "$(ls "$there/tmp")" ''
 holm_there remove --force --all >/dev/null 2>&1
 is 'and all of it goes' "$(rest | grep -v :)" ''
 
+# --- what is limited ------------------------------------------------------------------------------------------------------------
+
+d=$prefix-disk
+if holm launch --name "$d" --network none --size 64M "local/$prefix:1" sh -c 'trap exit TERM; while :; do sleep 0.05; done' >/dev/null 2>&1; then
+	timeout 20 "$HOLM" --root "$state" --data "$data" exec "$d" sh -c 'echo kept >/etc/kept; chown 5:6 /etc/kept'
+	for way in running stopped; do
+		[ $way = running ] || holm stop "$d" >/dev/null
+		check "$way, limited: out" holm export --all "$d" "$work/disk"
+		check "$way, limited: in" holm_there import --start "$work/disk" "$prefix-$way"
+		is "$way, limited: it has what was written" "$(inside_there "$prefix-$way" 'cat /etc/kept; stat -c %u:%g /etc/kept')" $'kept\n5:6'
+		fact "$way, limited: it has its limit" "$(cat "$there/instances/$prefix-$way/root.json")" .size $((64 << 20))
+	done
+	like 'a stopped, limited one becomes an image' "$(holm commit "$d" "local/$prefix:disk")" '^sha256:'
+	holm remove --force "$d"
+	holm_there remove --force --all >/dev/null 2>&1
+	is 'all of that goes' "$(rest | grep -v :)" ''
+else
+	skip 'limits on what is written' 'this host keeps none'
+fi
+
 # --- damaged --------------------------------------------------------------------------------------------------------------------
 
 size=$(stat -c %s "$work/stopped")
