@@ -22,6 +22,9 @@ static const struct option rows[] = {
 struct layers {
 	int *fds;
 	size_t n, room; /* of those to come, as many are taken */
+	const struct store
+	    *store; /* the lowest is an image file, mounted nowhere: its copy is taken; NULL: it is none */
+	struct push copy;
 };
 
 static int take_lower(int *fd, const char *name, void *data, struct error *e)
@@ -34,6 +37,14 @@ static int take_lower(int *fd, const char *name, void *data, struct error *e)
 	layers->room--;
 	r = fd_open(*fd, ".", O_RDONLY | O_DIRECTORY, name, &layers->fds[layers->n], e);
 	layers->n += !r;
+	if (!r && !layers->room && layers->store) {
+		int *lowest = &layers->fds[layers->n - 1];
+
+		r = push_copy(layers->store, *lowest, &layers->copy, NULL, e);
+		*lowest = fd_close(*lowest);
+		if (!r)
+			r = push_open(layers->store, layers->copy.id, lowest, e);
+	}
 	return r;
 }
 
@@ -87,6 +98,7 @@ static int commit(struct invocation *call, struct instance *i, const struct stor
 		return r;
 	layers->fds = arena_array(call->arena, int, root.n_pushes + root.n_layers + 2);
 	layers->room = root.n_pushes + (root.digest ? 0 : root.n_layers + 1);
+	layers->store = root.file ? store : NULL;
 	r = open_upper(call, i, store, &root, push, &layers->fds[0], e);
 	if (r)
 		return r;
@@ -113,14 +125,24 @@ static int commit(struct invocation *call, struct instance *i, const struct stor
 	return r;
 }
 
+static void drop(const struct store *store, struct push *push)
+{
+	const char *id = push->id;
+	struct error ignored;
+
+	if (push->lock < 0)
+		return;
+	push_release(push);
+	if (push_drop(store, &id, 1, &ignored))
+		log_warning("%s", ignored.text);
+}
+
 static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
 	auto_instance i = INSTANCE_INIT;
 	auto_store store = STORE_INIT;
 	auto_push push = PUSH_INIT;
-	struct layers layers = {0};
-	const char *id = push.id;
-	struct error ignored;
+	struct layers layers = {.copy = PUSH_INIT};
 	struct image image;
 	auto_str out = STR_INIT;
 	int r = quiet_open(&call->runtime, operands[0], &i, &store, e);
@@ -130,11 +152,8 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 		r = commit(call, &i, &store, operands[1], options, &push, &layers, &image, e);
 	for (size_t k = 0; k < layers.n; k++)
 		fd_close(layers.fds[k]);
-	if (push.lock >= 0) {
-		push_release(&push);
-		if (push_drop(&store, &id, 1, &ignored))
-			log_warning("%s", ignored.text);
-	}
+	drop(&store, &push);
+	drop(&store, &layers.copy);
 	if (r) {
 		error_context(e, "commit '%s'", operands[0]);
 		return r;

@@ -117,4 +117,16 @@ check 'launch from that' holm launch --name "$prefix-third" --network none "loca
 i=$prefix-third
 is 'it has both layers' "$(inside 'cat /etc/second; ls /etc/kept 2>/dev/null')" second
 holm remove --force "$i"
+if command -v mksquashfs >/dev/null && mksquashfs "$rootfs" "$work/root.sqfs" -quiet -no-progress >/dev/null 2>&1; then
+	i=$prefix-file
+	check 'one on an image file' holm launch --name "$i" --network none "$work/root.sqfs" sleep 1000
+	inside 'echo above >/etc/above'
+	like 'commit of it' "$(holm commit "$i" "local/$prefix:3")" '^sha256:'
+	check 'launch from that' holm launch --name "$prefix-fourth" --network none "local/$prefix:3" sleep 1000
+	i=$prefix-fourth
+	is 'it has the image and what was written' "$(inside 'cat /etc/above; ls -d /bin')" $'above\n/bin'
+	holm remove --force --all
+else
+	skip 'commit of one on an image file' 'no mksquashfs'
+fi
 is 'no push is left' "$(ls "$data/pushes" 2>/dev/null)" ''
