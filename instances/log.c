@@ -254,13 +254,48 @@ static long take_by_hand(struct log *log, int pipe, enum log_stream stream)
 	return n == -EINTR ? -EAGAIN : n;
 }
 
+/* The first bytes of what the pipe holds, which stay in it. */
+static long peek(int pipe, char *buffer, size_t size)
+{
+	int copy[2];
+	long n = sys(pipe2, copy, O_CLOEXEC | O_NONBLOCK);
+
+	if (n < 0)
+		return n;
+	n = sys(tee, pipe, copy[1], size, NONBLOCK);
+	if (n > 0)
+		n = sys(read, copy[0], buffer, n);
+	shut(copy[0]);
+	shut(copy[1]);
+	return n;
+}
+
+/* How much may be moved at once: what the file has room for; when it has its size, the rest of the line. */
+static size_t portion(const struct log *log, int pipe)
+{
+	const struct log_shared *s = log->shared;
+	uint64_t used = s->data + s->index + sizeof(struct log_entry);
+	char text[NEEDLESS];
+	long n;
+
+	if (used < s->size)
+		return s->size - used < LOG_CHUNK ? (size_t)(s->size - used) : LOG_CHUNK;
+	if (used >= s->size + s->size / 8) /* it can't be left */
+		return LOG_CHUNK;
+	n = peek(pipe, text, sizeof(text));
+	for (long i = 0; i < n; i++)
+		if (text[i] == '\n')
+			return (size_t)i + 1;
+	return n > 0 ? (size_t)n : sizeof(text);
+}
+
 long log_take(struct log *log, int pipe, enum log_stream stream)
 {
 	struct log_shared *s = log->shared;
 	long offset = (long)s->data, n;
 
 	s->intent = 1 + stream;
-	n = sys(splice, pipe, NULL, log->data, &offset, LOG_CHUNK, NONBLOCK);
+	n = sys(splice, pipe, NULL, log->data, &offset, portion(log, pipe), NONBLOCK);
 	if (n > 0) {
 		add_entry(log, (uint64_t)n, stream);
 		if (s->dropped_untold)

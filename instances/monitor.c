@@ -733,7 +733,7 @@ static int wait_until_ready(const struct run *run, int report, struct error *e)
 	struct pollfd p = {.fd = report, .events = POLLIN};
 	char byte;
 
-	while (!s->ready && s->phase == MONITOR_RUNNING && is_taken(run)) {
+	while (!s->ready && !s->ended && s->phase == MONITOR_RUNNING && is_taken(run)) {
 		if (poll(&p, 1, 100) > 0 && recv(report, &byte, 1, MSG_DONTWAIT) <= 0)
 			p.fd = -1;
 	}
