@@ -35,8 +35,8 @@
 struct host {
 	const char *holm, *state, *work, *id;
 	const char *data; /* NULL: the default, which nothing here makes */
-	unsigned scale; /* time-outs are multiplied by it */
-	int out, err;	/* what the last command wrote */
+	unsigned scale;	  /* time-outs are multiplied by it */
+	int out, err;	  /* what the last command wrote */
 };
 
 static unused void die(const char *format, ...)

@@ -868,11 +868,16 @@ static long rehearse(struct driver *d)
 static void parse(struct driver *d, int argc, char **argv)
 {
 	static const struct option options[] = {
-	    {"holm", 1, NULL, 'h'},    {"state", 1, NULL, 's'},
-	    {"work", 1, NULL, 'w'},    {"id", 1, NULL, 'i'},
-	    {"probe", 1, NULL, 'p'},   {"service", 1, NULL, 'S'},
-	    {"stride", 1, NULL, 'n'},  {"first", 1, NULL, 'f'},
-	    {"verbose", 0, NULL, 'v'}, {"data", 1, NULL, 'd'},
+	    {"holm", 1, NULL, 'h'},
+	    {"state", 1, NULL, 's'},
+	    {"work", 1, NULL, 'w'},
+	    {"id", 1, NULL, 'i'},
+	    {"probe", 1, NULL, 'p'},
+	    {"service", 1, NULL, 'S'},
+	    {"stride", 1, NULL, 'n'},
+	    {"first", 1, NULL, 'f'},
+	    {"verbose", 0, NULL, 'v'},
+	    {"data", 1, NULL, 'd'},
 	    {0},
 	};
 	int c;

@@ -165,9 +165,9 @@ s.sendto(b"STATUS=up\nREADY=1\n", os.environ["NOTIFY_SOCKET"])
 time.sleep(600)
 P
 if [ -x /usr/bin/python3 ]; then
-	check 'readiness is waited for, and its output does not wait' on launch --name ready --notify --rootfs / --network none \
+	check 'readiness is waited for, and its output does not wait' on launch --name "ready$$" --notify --rootfs / --network none \
 		-v "$work/ready.py:/ready.py:ro" -- /usr/bin/python3 -u /ready.py
-	like 'what it wrote before is in the log' "$(on logs --stderr ready 2>&1)" now
+	like 'what it wrote before is in the log' "$(on logs --stderr "ready$$" 2>&1)" now
 else
 	skip 'readiness is waited for' 'no python3'
 fi
