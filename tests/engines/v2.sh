@@ -32,7 +32,7 @@ limits_checks() {
 	check "$engine: kill" engine kill c1
 	is "$engine: kill: wait gives 137" "$(engine wait c1)" 137
 	check "$engine: rm" engine rm -f c1
-	exits "$engine: OOM: killed" 137 '' engine run --name c2 --network none -m 16m --memory-swap 16m isle probe eat 64
+	exits "$engine: OOM: killed" 137 '' engine run --name c2 --network none -m 16m --memory-swap 16m isle sh -c 'sleep 1; exec probe eat 64'
 	check "$engine: OOM: said" wait_for 5 eval '[ "$(engine inspect -f "{{.State.OOMKilled}}" c2)" = true ]'
 	engine rm -f c2 >/dev/null
 }

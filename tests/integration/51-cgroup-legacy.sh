@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A legacy host: every controller on cgroup v1, no cgroup v2, and controllers that hybrid hosts often lack.
-# where: bare
+# where: legacy
 # tags: serial
 # timeout: 180
 if [ -z "${HOLM_LEGACY:-}" ]; then
