@@ -387,7 +387,7 @@ static int load_by_prefix(const struct store *store, const char *prefix, struct 
 	return r;
 }
 
-/* "alpine:3" for "docker.io/library/alpine:3", when no other ends so; -ENOENT without a text: none does. */
+/* "alpine:3" for "registry.example/base/alpine:3", when no other ends so; -ENOENT without a text: none does. */
 static int find_by_end(const struct store *store, const char *normal, struct arena *arena, const char **ret,
 		       struct error *e)
 {

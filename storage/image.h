@@ -8,7 +8,7 @@
  * the compressed layers they name are not kept.
  *
  * Where a reference is looked up, "sha256:HEX", the first digits of an id (at least 6), and the last parts of a name with a
- * registry ("alpine:3" for "docker.io/library/alpine:3"), where they are one image's alone, find it too.
+ * registry ("alpine:3" for "registry.example/base/alpine:3"), where they are one image's alone, find it too.
  */
 #ifndef HOLM_STORAGE_IMAGE_H
 #define HOLM_STORAGE_IMAGE_H
