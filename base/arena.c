@@ -16,17 +16,20 @@ struct arena_block {
 
 static struct arena_block *new_block(size_t size)
 {
-	struct arena_block *block = calloc(1, sizeof(*block) + size);
+	struct arena_block *block = malloc(sizeof(*block) + size);
 
 	if (!block) {
 		fprintf(stderr, "holm: out of memory\n");
 		abort();
 	}
+	block->next = NULL;
+	block->used = 0;
 	block->size = size;
 	return block;
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+/* Zeroed by the piece, not by the block: pages that nothing is put into are never touched. */
+static void *take(struct arena *arena, size_t size)
 {
 	struct arena_block *head = arena->head;
 	void *p;
@@ -43,9 +46,14 @@ void *arena_alloc(struct arena *arena, size_t size)
 	return p;
 }
 
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	return memset(take(arena, size), 0, size);
+}
+
 void *arena_memdup(struct arena *arena, const void *data, size_t size)
 {
-	void *p = arena_alloc(arena, size);
+	void *p = take(arena, size);
 
 	if (size)
 		memcpy(p, data, size);
@@ -57,16 +65,21 @@ char *arena_strdup(struct arena *arena, const char *string)
 	return string ? arena_memdup(arena, string, strlen(string) + 1) : NULL;
 }
 
+/* Nearly always the text fits where the block ends, so that it is formatted once, not twice. */
 char *arena_format(struct arena *arena, const char *format, ...)
 {
+	struct arena_block *head = arena->head;
+	size_t room = head ? head->size - head->used : 0;
 	va_list args;
 	char *p;
 	int n;
 
 	va_start(args, format);
-	n = vsnprintf(NULL, 0, format, args);
+	n = vsnprintf(head ? head->data + head->used : NULL, room, format, args);
 	va_end(args);
-	p = arena_alloc(arena, n + 1);
+	p = take(arena, n + 1);
+	if ((size_t)n < room)
+		return p;
 	va_start(args, format);
 	vsnprintf(p, n + 1, format, args);
 	va_end(args);
