@@ -17,11 +17,11 @@
 /*
  * v1: a folder costs 15 to 45 us of a start (6.18), so where no limit asks for one only what is read gets one.  holm
  * itself reads memory and I/O there and the rest from cgroup2; engines, which all name the cgroup, read CPU time and
- * pids on v1 too.  A later update makes what is missing.
+ * pids on v1 too.  Without cgroup2 the processes are counted instead.  A later update makes what is missing.
  */
 #define STATISTICS_V1 (1u << CGROUP_MEMORY | 1u << CGROUP_IO)
 #define STATISTICS_V1_ENGINES (1u << CGROUP_CPUACCT | 1u << CGROUP_PIDS)
-#define NEEDED_WITHOUT_V2 (1u << CGROUP_FREEZER | STATISTICS_V1_ENGINES)
+#define NEEDED_WITHOUT_V2 (1u << CGROUP_FREEZER | 1u << CGROUP_CPUACCT)
 
 /* v2: enabled for every container where the host has them. */
 #define STATISTICS_V2 (1u << CGROUP_MEMORY | 1u << CGROUP_CPU | 1u << CGROUP_IO | 1u << CGROUP_PIDS)

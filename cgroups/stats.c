@@ -354,6 +354,8 @@ static void read_pids(struct reader *r)
 	const char *folder = cgroup_find_path(r->cgroup, CGROUP_PIDS);
 
 	r->stats->pids.limit = CGROUP_UNLIMITED;
+	if (!folder && r->cgroup->n_paths)
+		folder = r->cgroup->paths[0].path;
 	if (!folder)
 		return;
 	if (cgroup_file_read_number(folder, "pids.current", &r->stats->pids.current) < 0)
