@@ -202,7 +202,8 @@ fuzz: ## each fuzzer for FUZZ_TIME seconds (60)
 bench: ## measure against the kernel's floor, crun and runc (CRUN=, RUNC=, ROUNDS=)
 	$(Q)tests/packages build bench
 	$(Q)$(MAKE) --no-print-directory test-programs
-	$(Q)BUILD=$(BUILD) tests/bench/bench $(BENCH)
+	$(Q)$(MAKE) --no-print-directory install DESTDIR=$(BUILD)/installed PREFIX=
+	$(Q)HOLM=$${HOLM-$(BUILD)/installed/bin/holm} BUILD=$(BUILD) tests/bench/bench $(BENCH)
 
 bench-limits: ## measure whether limits hold, and who suffers from whom (SECONDS=, PAIRS=)
 	$(Q)tests/packages build bench
