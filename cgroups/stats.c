@@ -322,8 +322,8 @@ static void read_memory(struct reader *r)
 
 /* ---- pids ---- */
 
-/* Without the controller: the threads that are listed. */
-static uint64_t count_threads(const char *folder, int depth)
+/* Without the controller: the threads that are listed, in "cgroup.threads" or v1's "tasks". */
+static uint64_t count_threads(const char *folder, const char *list, int depth)
 {
 	auto_free char *text = NULL, *path = NULL;
 	uint64_t n = 0;
@@ -331,7 +331,7 @@ static uint64_t count_threads(const char *folder, int depth)
 	struct stat st;
 	DIR *dir;
 
-	if (asprintf(&path, "%s/cgroup.threads", folder) < 0)
+	if (asprintf(&path, "%s/%s", folder, list) < 0)
 		return 0;
 	if (file_read(AT_FDCWD, path, 16 << 20, &text, NULL) >= 0)
 		for (const char *p = text; *p; p++)
@@ -342,7 +342,7 @@ static uint64_t count_threads(const char *folder, int depth)
 		auto_free char *below = NULL;
 
 		if (d->d_type == DT_DIR && d->d_name[0] != '.' && asprintf(&below, "%s/%s", folder, d->d_name) >= 0)
-			n += count_threads(below, depth - 1);
+			n += count_threads(below, list, depth - 1);
 	}
 	if (dir)
 		closedir(dir);
@@ -354,14 +354,12 @@ static void read_pids(struct reader *r)
 	const char *folder = cgroup_find_path(r->cgroup, CGROUP_PIDS);
 
 	r->stats->pids.limit = CGROUP_UNLIMITED;
-	if (!folder && r->cgroup->n_paths)
-		folder = r->cgroup->paths[0].path;
-	if (!folder)
-		return;
-	if (cgroup_file_read_number(folder, "pids.current", &r->stats->pids.current) < 0)
-		r->stats->pids.current = count_threads(folder, 32);
-	else
+	if (folder && cgroup_file_read_number(folder, "pids.current", &r->stats->pids.current) >= 0)
 		r->stats->pids.limit = read_limit(folder, "pids.max");
+	else if (r->v2)
+		r->stats->pids.current = count_threads(r->v2, "cgroup.threads", 32);
+	else if (r->cgroup->n_paths)
+		r->stats->pids.current = count_threads(r->cgroup->paths[0].path, "tasks", 32);
 }
 
 /* ---- io ---- */

@@ -66,3 +66,12 @@ refuses 'a populated cgroup is refused' 'in use: processes are in it' holm run "
 is 'its owner goes on' "$(status_of "$first")" running
 bundle -- sh -c 'head -c 1 /dev/mem; echo "mem $?"; echo x >/dev/null && echo null'
 like 'devices' "$(holm run "$id" 2>&1)" 'mem [1-9].*null'
+# counts N: so many processes are told
+counts() {
+	holm events --stats "$id" | jq -e ".data.pids.current == $1" >/dev/null
+}
+
+bundle -- sh -c 'sleep 600 & exec sleep 600'
+run_detached
+check 'no folder for pids without a limit' [ ! -e "/sys/fs/cgroup/pids/holm-$id" ]
+check 'processes are counted all the same' wait_for 10 counts 2
