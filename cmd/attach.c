@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "instances/attach.h"
 #include "base/fd.h"
+#include "cmd/match.h"
 #include "cmd/verbs.h"
 
 static const struct option rows[] = {
@@ -15,9 +16,12 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 {
 	auto_instance instance = INSTANCE_INIT;
 	enum attach_outcome outcome;
-	int r = instance_open(&call->runtime, operands[0], &instance, e);
+	const char *name;
+	int r = match_one(call, operands[0], &name, e);
 
 	(void)n;
+	if (!r)
+		r = instance_open(&call->runtime, name, &instance, e);
 	if (!r)
 		r = instance_attach(&call->runtime, &instance, options, &outcome, &call->status, e);
 	return r;
@@ -31,7 +35,8 @@ const struct verb verb_attach = {
     .max = 1,
     VERB_OPTIONS(struct attach_options, rows),
     .text = "What it writes from now on is shown ('holm logs' shows what was before); what is typed goes to it, if it\n"
-	    "has a terminal or an open standard input (-t, -i).  Any number of clients may be attached.\n"
+	    "has a terminal or an open standard input (-t, -i).  NAME may be a pattern that stands for one.  Any "
+	    "number of clients may be attached.\n"
 	    "The exit status is that of the instance's process, 0 after the detach keys.",
     .run = run,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cmd/each.h"
+#include "cmd/match.h"
 #include "cmd/verbs.h"
 
 static const struct option rows[] = {
@@ -31,8 +31,10 @@ static const struct option rows[] = {
 static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
 	struct container_exec *request = options;
+	int r = match_one(call, operands[0], &request->id, e);
 
-	request->id = operands[0];
+	if (r)
+		return r;
 	if (!request->process_file) {
 		if (n < 2)
 			return error_refuse(e, ERROR_USAGE,
@@ -40,7 +42,7 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 		request->args = (const char **)operands + 1;
 		request->n_args = n - 1;
 	}
-	return each_explain(call, operands[0], container_exec(&call->runtime, request, &call->status, e), e);
+	return each_explain(call, request->id, container_exec(&call->runtime, request, &call->status, e), e);
 }
 
 /* The exit status of the process and a failure of holm must be told apart: 255 is the latter. */
@@ -54,7 +56,8 @@ const struct verb verb_exec = {
     VERB_OPTIONS(struct container_exec, rows),
     .prefix = "exec failed",
     .failure = 255,
-    .text = "What is not given comes from the container's own process.  With --process no COMMAND is needed.\n"
+    .text = "ID may be a pattern that stands for one that runs.  What is not given comes from the container's own "
+	    "process.  With --process no COMMAND is needed.\n"
 	    "The exit status is that of the process, 128 and the number of the signal that ended it, or 255 when\n"
 	    "holm itself failed.",
     .run = run,

@@ -1,60 +1,62 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cmd/each.h"
+#include "cmd/match.h"
 #include "cmd/verbs.h"
 
 #include <signal.h>
 
-#include "instances/select.h"
 #include "spec/names.h"
 
 struct kill_options {
 	bool all;
+	struct each_options each;
 };
 
 static const struct option rows[] = {
     OPTION(struct kill_options, all, "all", 'a', FLAG, NULL,
 	   "signal every process of the container; a stopped container is no error"),
+    EACH_LABEL(struct kill_options),
 };
 
-struct signalling {
-	int number;
-	bool all;
-};
-
-static int signal_one(struct invocation *call, struct instance *i, const void *data, struct error *e)
+/* All are tried; the first failure is told. */
+static int signal_all(struct invocation *call, char **ids, size_t n, int number, bool all, struct error *e)
 {
-	const struct signalling *s = data;
+	int first = 0;
 
-	return container_kill(&call->runtime, i->name, s->number, s->all, e);
+	for (size_t i = 0; i < n; i++) {
+		struct error ignored;
+		int r = container_kill(&call->runtime, ids[i], number, all, first ? &ignored : e);
+
+		first = first ?: r;
+	}
+	return first;
 }
 
 static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
 	const struct kill_options *o = options;
-	int number = SIGTERM;
+	size_t n_names = o->each.n_labels && n < 2 ? 0 : 1; /* with labels the one operand is the signal */
+	int r, number = SIGTERM;
+	char **ids;
 
-	if (n > 1 && signal_parse(operands[1], &number))
+	if (!n && !o->each.n_labels)
+		return error_refuse(e, ERROR_USAGE, "holm: \"kill\" requires a minimum of 1 argument(s)");
+	if (n > n_names && signal_parse(operands[n_names], &number))
 		return error_refuse(e, ERROR_USAGE,
 				    "unknown signal '%s': it takes a name such as TERM or SIGTERM, or 0 to %d",
-				    operands[1], SIGRTMAX);
-	if (select_is_pattern(operands[0])) {
-		const struct signalling s = {.number = number, .all = o->all};
-
-		return each_instance(call, &(const struct each_options){0}, operands, 1, EACH_ANY_ORDER, signal_one, &s,
-				     e);
-	}
-	return container_kill(&call->runtime, operands[0], number, o->all, e);
+				    operands[n_names], SIGRTMAX);
+	r = match_running(call, &o->each, operands, n_names, &ids, &n, e);
+	return r ?: signal_all(call, ids, n, number, o->all, e);
 }
 
 const struct verb verb_kill = {
     .name = "kill",
     .summary = "send a signal to a container's first process",
-    .operands = "ID [SIGNAL]",
-    .min = 1,
+    .operands = "ID [SIGNAL] | --label NAME[=VALUE] [SIGNAL]",
+    .min = 0,
     .max = 2,
     .order = OPTION_ORDER_FIRST,
     VERB_OPTIONS(struct kill_options, rows),
     .text = "SIGNAL is a number or a name, with or without SIG, in any case; TERM when there is none.\n"
-	    "ID may be a pattern that stands for instances.",
+	    "ID may be a pattern for those that run; with --label it may be left out.",
     .run = run,
 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cmd/match.h"
 #include "cmd/verbs.h"
 
 #include <errno.h>
@@ -17,28 +18,49 @@ enum ps_format { PS_TABLE, PS_JSON };
 
 struct ps_options {
 	int format; /* enum ps_format */
+	struct each_options each;
 };
 
 static const char *const formats[] = {[PS_TABLE] = "table", [PS_JSON] = "json"};
 
 static const struct option rows[] = {
     OPTION_CHOSEN(struct ps_options, format, "format", 'f', formats, "form of the list (table)"),
+    OPTION(struct ps_options, each.all, "all", 'a', FLAG, NULL, "all that run; there is no ID then"),
+    EACH_LABEL(struct ps_options),
 };
 
 enum { PS_OUTPUT_MAX = 64 << 20 };
 
-static char *print_json(const pid_t *pids, size_t n)
+/* One container and its processes. */
+struct group {
+	const char *id;
+	pid_t *pids;
+	size_t n;
+};
+
+static void put_pids(struct json_writer *json, const char *key, const struct group *group)
+{
+	if (!group->n) {
+		json_put_null(json, key);
+		return;
+	}
+	json_open_array(json, key);
+	for (size_t i = 0; i < group->n; i++)
+		json_put_int(json, NULL, group->pids[i]);
+	json_close(json);
+}
+
+/* Of many an object, its keys being their ids. */
+static char *print_json(const struct group *groups, size_t n, bool many)
 {
 	struct json_writer json = json_writer_init(JSON_INDENT_NONE);
 
-	if (n) {
-		json_open_array(&json, NULL);
-		for (size_t i = 0; i < n; i++)
-			json_put_int(&json, NULL, pids[i]);
+	if (many)
+		json_open_object(&json, NULL);
+	for (size_t i = 0; i < n; i++)
+		put_pids(&json, many ? groups[i].id : NULL, &groups[i]);
+	if (many)
 		json_close(&json);
-	} else {
-		json_put_null(&json, NULL);
-	}
 	str_add(&json.text, "\n");
 	return json_finish(&json);
 }
@@ -131,23 +153,88 @@ static pid_t find_pid(const char *line, int column)
 	return parse_u64(word, 1, INT32_MAX, &pid) ? 0 : (pid_t)pid;
 }
 
-/* The title and the lines of our processes. */
-static int print_table(char *text, const pid_t *pids, size_t n, struct str *out, struct error *e)
+static const char *find_owner(const struct group *groups, size_t n, pid_t pid)
+{
+	for (size_t k = 0; pid && k < n; k++)
+		for (size_t i = 0; i < groups[k].n; i++)
+			if (groups[k].pids[i] == pid)
+				return groups[k].id;
+	return NULL;
+}
+
+/* The title and the lines of our processes; of many with the id before each. */
+static int print_table(char *text, const struct group *groups, size_t n, bool many, struct str *out, struct error *e)
 {
 	char *rest = text, *line = strsep(&rest, "\n");
-	int column = find_pid_column(line);
+	int column = find_pid_column(line), width = 2;
 
 	if (column < 0)
 		return error_refuse(e, ERROR_INVALID, "ps prints no column PID: choose arguments with which it does");
+	for (size_t i = 0; many && i < n; i++)
+		if ((int)strlen(groups[i].id) > width)
+			width = (int)strlen(groups[i].id);
+	if (many)
+		str_addf(out, "%-*s ", width, "ID");
 	str_addf(out, "%s\n", line);
 	while ((line = strsep(&rest, "\n"))) {
-		pid_t pid = find_pid(line, column);
+		const char *owner = find_owner(groups, n, find_pid(line, column));
 
-		for (size_t i = 0; pid && i < n; i++)
-			if (pids[i] == pid) {
-				str_addf(out, "%s\n", line);
-				break;
-			}
+		if (owner && many)
+			str_addf(out, "%-*s ", width, owner);
+		if (owner)
+			str_addf(out, "%s\n", line);
+	}
+	return 0;
+}
+
+static int print_small(const struct group *groups, size_t n, bool many, struct arena *arena, struct str *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (many)
+			str_addf(out, "%s%s:\n", i ? "\n" : "", groups[i].id);
+		processes_print(groups[i].pids, groups[i].n, arena, out);
+	}
+	return 0;
+}
+
+static int print(struct invocation *call, const struct group *groups, size_t n_groups, bool many, char **arguments,
+		 size_t n, struct str *out, struct error *e)
+{
+	char **argv = arena_array(call->arena, char *, n + 3);
+	auto_free char *table = NULL;
+	int r;
+
+	argv[0] = (char *)"ps";
+	argv[1] = (char *)"-ef";
+	for (size_t i = 0; i < n; i++)
+		argv[i + 1] = arguments[i];
+	r = read_ps(argv, &table, e);
+	if (r == -ENOENT && !n) /* a small host: no ps, and nothing asked that only it could answer */
+		return print_small(groups, n_groups, many, call->arena, out);
+	return r ?: print_table(table, groups, n_groups, many, out, e);
+}
+
+static int read_groups(struct invocation *call, char **ids, size_t n, bool many, struct group **ret, size_t *ret_n,
+		       struct error *e)
+{
+	struct group *groups = arena_array(call->arena, struct group, n + 1);
+
+	*ret = groups;
+	*ret_n = 0;
+	for (size_t i = 0; i < n; i++) {
+		auto_free pid_t *pids = NULL;
+		struct group *group = &groups[*ret_n];
+		int r = container_pids(&call->runtime, ids[i], &pids, &group->n, e);
+
+		if (r && many) /* it has ended meanwhile */
+			continue;
+		if (r)
+			return r;
+		group->id = ids[i];
+		group->pids = arena_array(call->arena, pid_t, group->n + 1);
+		if (group->n)
+			memcpy(group->pids, pids, group->n * sizeof(*pids));
+		(*ret_n)++;
 	}
 	return 0;
 }
@@ -155,48 +242,40 @@ static int print_table(char *text, const pid_t *pids, size_t n, struct str *out,
 static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
 	const struct ps_options *o = options;
-	auto_free pid_t *pids = NULL;
-	auto_free char *table = NULL;
+	size_t n_names = !o->each.all && !o->each.n_labels, n_ids, n_groups = 0;
+	bool many = match_is_asked(&o->each, operands, n && n_names);
+	struct group *groups = NULL;
 	auto_free char *json = NULL;
 	auto_str text = STR_INIT;
-	size_t n_pids = 0;
-	char **argv;
+	char **ids;
 	int r;
 
-	r = container_pids(&call->runtime, operands[0], &pids, &n_pids, e);
+	if (n < n_names)
+		return error_refuse(e, ERROR_USAGE, "holm: \"ps\" requires a minimum of 1 argument(s)");
+	r = match_running(call, &o->each, operands, n_names, &ids, &n_ids, e);
+	if (!r)
+		r = read_groups(call, ids, n_ids, many, &groups, &n_groups, e);
 	if (r)
 		return r;
 	if (o->format == PS_JSON) {
-		json = print_json(pids, n_pids);
+		json = print_json(groups, n_groups, many);
 		return output_write(json, e);
 	}
-	argv = arena_array(call->arena, char *, n + 2);
-	argv[0] = (char *)"ps";
-	argv[1] = (char *)"-ef";
-	for (size_t i = 1; i < n; i++)
-		argv[i] = operands[i];
-	r = read_ps(argv, &table, e);
-	if (r == -ENOENT && n == 1) { /* a small host: no ps, and nothing asked that only it could answer */
-		processes_print(pids, n_pids, call->arena, &text);
-		return output_write(str_peek(&text), e);
-	}
-	if (r)
-		return r;
-	r = print_table(table, pids, n_pids, &text, e);
-	if (r)
-		return r;
-	return output_write(str_peek(&text), e);
+	r = print(call, groups, n_groups, many, operands + n_names, n - n_names, &text, e);
+	return r ?: output_write(str_peek(&text), e);
 }
 
 const struct verb verb_ps = {
     .name = "ps",
     .summary = "list the processes of a container, as the host sees them",
-    .operands = "ID [PS-ARGUMENT...]",
-    .min = 1,
+    .operands = "ID|PATTERN [PS-ARGUMENT...]",
+    .min = 0,
     .max = VERB_ANY_OPERANDS,
     .order = OPTION_ORDER_FIRST,
     VERB_OPTIONS(struct ps_options, rows),
     .text = "The table is that of the host's ps(1), called with the arguments given (-ef), less what is not in the\n"
-	    "container.  As JSON it is an array of pids.",
+	    "container.  As JSON it is an array of pids.  A pattern, --label or --all stands for all of them that run: "
+	    "then\n"
+	    "each line begins with the id, and JSON is an object of arrays.",
     .run = run,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <unistd.h>
 
-#include "cmd/each.h"
+#include "cmd/match.h"
 #include "cmd/verbs.h"
 
 struct shell_options {
@@ -23,8 +23,7 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	static const char *const given[] = {"/bin/sh", "-c"};
 	const struct shell_options *o = options;
 	const char *command[] = {given[0], given[1], n > 1 ? operands[1] : NULL};
-	const struct container_exec request = {
-	    .id = operands[0],
+	struct container_exec request = {
 	    .args = n > 1 ? command : (const char **)best,
 	    .n_args = 3,
 	    .cwd = o->cwd ? o->cwd : "/",
@@ -33,8 +32,9 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	    .user = o->user ? o->user : "0:0",
 	    .tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO),
 	};
+	int r = match_one(call, operands[0], &request.id, e);
 
-	return each_explain(call, operands[0], container_exec(&call->runtime, &request, &call->status, e), e);
+	return r ?: each_explain(call, request.id, container_exec(&call->runtime, &request, &call->status, e), e);
 }
 
 const struct verb verb_shell = {
@@ -46,7 +46,8 @@ const struct verb verb_shell = {
     .order = OPTION_ORDER_FIRST,
     VERB_OPTIONS(struct shell_options, rows),
     .failure = 255,
-    .text = "The best shell that it has, with a terminal if this one is.  COMMAND is a line for it.  The exit status "
+    .text = "The best shell that it has, with a terminal if this one is.  NAME may be a pattern that stands for one.  "
+	    "COMMAND is a line for it.  The exit status "
 	    "is the\n"
 	    "shell's, or 255 when holm itself failed.",
     .run = run,

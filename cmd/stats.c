@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cmd/match.h"
 #include "cmd/output.h"
 #include "cmd/screen.h"
 #include "cmd/usage.h"
@@ -20,6 +21,7 @@ struct stats_options {
 	int format;		    /* enum stats_format */
 	int64_t interval, duration; /* ns */
 	const char *reports, *columns, *sort;
+	struct each_options each;
 };
 
 static const char *const formats[] = {[STATS_TABLE] = "table", [STATS_JSON] = "json", [STATS_CSV] = "csv"};
@@ -33,6 +35,7 @@ static const struct option rows[] = {
 	   "at the end print average, high or total, and nothing before"),
     OPTION(struct stats_options, sort, "sort", 's', STRING, "COLUMN", "highest first; id is the usual order"),
     OPTION(struct stats_options, columns, "columns", 'c', STRING, "LIST", "these columns, in this order"),
+    EACH_LABEL(struct stats_options),
 };
 
 #define SECOND INT64_C(1000000000)
@@ -423,6 +426,8 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 		stats.interval = SECOND;
 	if (!r && o->once && o->duration)
 		r = error_refuse(e, ERROR_USAGE, "--once and --duration exclude each other");
+	if (!r)
+		r = match_running(call, &o->each, operands, n, &operands, &n, e);
 	screen.plain = o->once || stats.any_report || o->format != STATS_TABLE;
 	if (!r)
 		r = screen_open(&screen, false, e);
@@ -438,11 +443,12 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 const struct verb verb_stats = {
     .name = "stats",
     .summary = "show what containers use, again and again",
-    .operands = "[ID...]",
+    .operands = "[ID|PATTERN...]",
     .min = 0,
     .max = VERB_ANY_OPERANDS,
     VERB_OPTIONS(struct stats_options, rows),
-    .text = "Without an ID: all containers that run.  CPU% is of all CPUs of the host, CAP% of the container's own\n"
+    .text = "Without an ID: all containers that run; patterns and labels stand for those that run now.  CPU% is of all "
+	    "CPUs of the host, CAP% of the container's own\n"
 	    "quota; THROTTLED is the time per second for which the quota held it back; CPU-P, MEM-P and IO-P are the\n"
 	    "share of the time in which some process waited, FULL in which all did.",
     .run = run,

@@ -347,7 +347,9 @@ static int put_line(struct log_printer *p, enum log_stream stream, bool whole, s
 	auto_str head = STR_INIT;
 	int r;
 
-	str_addf(&head, "%s %s ", log_time_format(p->part_times[stream], time), log_stream_name(stream));
+	str_add(&head, p->head ? p->head : "");
+	if (p->times)
+		str_addf(&head, "%s %s ", log_time_format(p->part_times[stream], time), log_stream_name(stream));
 	r = put(p, stream, head.data, head.size, e);
 	if (!r && part->size)
 		r = put(p, stream, part->data, part->size, e);
@@ -363,7 +365,7 @@ struct put_parts {
 	struct error *e;
 };
 
-static int put_with_times(const char *data, size_t size, void *arg)
+static int put_lines(const char *data, size_t size, void *arg)
 {
 	const struct put_parts *a = arg;
 	struct log_printer *p = a->printer;
@@ -409,7 +411,7 @@ static int put_part(const char *data, size_t size, void *arg)
 	}
 	if (!size)
 		return 0;
-	return p->times ? put_with_times(data, size, arg) : put_raw(data, size, arg);
+	return p->times || p->head ? put_lines(data, size, arg) : put_raw(data, size, arg);
 }
 
 int log_printer_put(struct log_printer *p, const struct log_reader *reader, const struct log_entry *entry,

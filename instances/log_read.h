@@ -51,6 +51,7 @@ struct log_printer {
 	unsigned streams;	/* set of 1 << enum log_stream */
 	uint64_t since, until;	/* ns since 1970; until 0: no end */
 	bool times;		/* whole lines: "2026-11-21T08:20:13.123456789Z stdout TEXT" */
+	const char *head;	/* whole lines, and this before each (borrowed); NULL: nothing */
 	uint64_t skip;		/* lines still to be left out */
 	int fds[_LOG_STREAM_N]; /* where to */
 	/* its own: */

@@ -59,6 +59,29 @@ check 'start under its new name' holm start "$prefix-data"
 is 'the host name inside' "$(holm exec "$prefix-data" hostname)" "$prefix-data"
 refuses 'a pattern without a match' "no instance matches 'x\*'" holm stop 'x*'
 refuses 'no instance at all' 'give names, patterns' holm stop
+# --- patterns and labels where more than one makes sense, and where one does -----------------------------------------------------
+
+launch api1 -l part=api -- sh -c 'echo first; sleep 0.2; echo third >&2; trap "echo hup" HUP; while :; do sleep 0.05; done' >/dev/null
+launch api2 -l part=api -- sh -c 'trap "exit 4" HUP; sleep 0.1; echo second; while :; do sleep 0.05; done' >/dev/null
+wait_for 10 has_output api1 third && wait_for 10 has_output api2 second
+is 'logs of many: by time, with names' "$(holm logs "$prefix-api*" 2>&1)" \
+	"$prefix-api1 | first"$'\n'"$prefix-api2 | second"$'\n'"$prefix-api1 | third"
+is 'logs by label' "$(holm logs --label part=api --tail 1 --stdout | sort)" "$prefix-api1 | first"$'\n'"$prefix-api2 | second"
+like 'with times' "$(holm logs -t "$prefix-api[2]")" "^$prefix-api2 \| 20[^ ]+Z stdout second"
+is 'stats of a pattern' "$(holm stats -1 -i 10ms -c pids -f csv "$prefix-api*" | cut -d, -f3 | tr '\n' ' ')" "id $prefix-api1 $prefix-api2 "
+is 'stats by label' "$(holm stats -1 -i 10ms -c pids -f csv -l part=api | wc -l)" 3
+refuses 'stats of nothing' 'no container that runs matches' holm stats -1 "$prefix-x*"
+like 'ps of many' "$(holm ps "$prefix-api*")" "^ID +UID +PID"$'.*\n'"$prefix-api1 .*"$'\n'"$prefix-api2 "
+fact 'as JSON' "$(holm ps -f json --label part=api)" '[keys[], (map(type) | unique[])] | tostring' "[\"$prefix-api1\",\"$prefix-api2\",\"array\"]"
+is 'exec takes a pattern for one' "$(holm exec "$prefix-*i1" hostname)" "$prefix-api1"
+refuses 'and not for more' "stands for '$prefix-api1', '$prefix-api2': this verb takes one" holm exec "$prefix-api*" true
+refuses 'nor does shell' 'takes one of them' holm shell "$prefix-api*" true
+refuses 'nor does attach' 'takes one of them' holm attach "$prefix-api*"
+check 'kill by label' holm kill --label part=api HUP
+check 'reaches those' wait_instance api2 failed
+check 'and those that handle it' wait_for 10 has_output api1 hup
+refuses 'kill of a label that nobody has' "has the label 'part=no'" holm kill --label part=no
+holm remove --force --label part=api
 check 'remove by label' holm remove --force --label tier=web
 is 'they are gone' "$(names)" 'data '
 holm remove --force "$prefix-data"
