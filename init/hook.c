@@ -111,13 +111,15 @@ void do_hook(const struct plan_op *op)
 		if (deadline && rest > 0)
 			left = (struct timespec){rest / 1000, rest % 1000 * 1000000};
 		r = sys(ppoll, polls, 2, deadline ? &left : NULL, NULL, 0);
-		if (r == 0) {
+		/* Also one that never stops talking. */
+		if (r == 0 || (deadline && rest <= 0 && !polls[1].revents)) {
 			late = true;
 			sys(kill, -pid, SIGKILL); /* its process group */
 			sys(pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 			deadline = 0;
 			continue;
 		}
+		ended = polls[1].revents;
 		if (polls[0].revents) {
 			char more[512];
 			long got = sys(read, output[0], more, sizeof(more));
@@ -126,8 +128,6 @@ void do_hook(const struct plan_op *op)
 				output[0] = shut(output[0]);
 			for (long i = 0; i < got && n_said < sizeof(said) - 1; i++)
 				said[n_said++] = more[i] == '\n' ? ' ' : more[i];
-		} else if (polls[1].revents) {
-			ended = true;
 		}
 	}
 	check(sys(wait4, pid, &status, 0, NULL), "wait for the hook '%s'", text(h->path));

@@ -8,7 +8,17 @@
 #include "init/sys.h"
 
 struct init init = {
-    .socket = -1, .root = -1, .proc = -1, .devpts = -1, .held = -1, .null = -1, .empty = -1, .clocks = -1};
+    .socket = -1,
+    .root = -1,
+    .proc = -1,
+    .mounted_proc = -1,
+    .mounted_sys = -1,
+    .devpts = -1,
+    .held = -1,
+    .null = -1,
+    .empty = -1,
+    .clocks = -1,
+};
 
 /* The compiler calls the next four by name, whatever it is told. */
 void *memcpy(void *to, const void *from, size_t n)

@@ -23,7 +23,8 @@ struct init {
 	int socket;		  /* to the host side; after PLAN_START with a start socket: to `holm start` */
 	int root;		  /* the container's root folder */
 	int proc;		  /* a procfs of our own */
-	bool proc_is_mounted;	  /* and it is what was mounted on /proc */
+	int mounted_proc;	  /* what was mounted on /proc and on /sys: where covered paths are looked up */
+	int mounted_sys;
 	int devpts;		  /* the container's devpts, if we mounted it */
 	int held;		  /* a tmpfs (/dev, cgroups) that is filled while it is detached */
 	const char *held_path;

@@ -125,7 +125,7 @@ struct plan_user {
 	uint32_t uid, gid;
 	plan_ref groups; /* array of n_groups uint32_t */
 	uint32_t n_groups;
-	uint32_t keep_groups; /* setgroups(2) is denied in this user namespace: leave them */
+	uint32_t keep_groups; /* where setgroups(2) is denied in this user namespace they stay */
 	plan_ref cwd, cwd_cause;
 	uint32_t create_cwd;
 	uint64_t bounding; /* set here, while CAP_SETPCAP is there */

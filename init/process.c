@@ -209,18 +209,35 @@ static const char *label_hint(long r, bool apparmor)
 	return r == -EINVAL ? " (SELinux is off on this host, or it does not know the label)" : "";
 }
 
+/* Writes a file of this procfs; nothing mounted over it and no magic link is ever followed.  Returns -errno. */
+static long try_write_proc(int proc, const char *path, const char *value)
+{
+	struct open_how how = {.flags = O_WRONLY | O_CLOEXEC,
+			       .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS};
+
+	long fd = sys(openat2, proc, path, &how, sizeof(how)), r;
+	size_t n = strlen(value);
+
+	if (fd < 0)
+		return fd;
+	r = sys(write, fd, value, n);
+	shut((int)fd);
+	return r < 0 || r == (long)n ? r : -EIO;
+}
+
 void do_keyring(const struct plan_op *op)
 {
 	long r;
 
 	if (op->string2) {
-		int fd = (int)check(sys(openat, AT_FDCWD, "/proc/self/attr/keycreate", O_WRONLY | O_CLOEXEC, 0),
-				    "label the keyring");
+		/* Where a mount namespace was joined this /proc is the neighbour's. */
+		int proc = (int)check(sys(openat, AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0),
+				      "open '/proc'");
 
-		r = sys(write, fd, text(op->string2), strlen(text(op->string2)));
+		r = is_proc_root(proc) ? try_write_proc(proc, "self/attr/keycreate", text(op->string2)) : -EXDEV;
 		if (r < 0)
 			fail(-r, "label the keyring '%s'%s", text(op->string2), label_hint(r, false));
-		shut(fd);
+		shut(proc);
 	}
 	r = sys(keyctl, KEYCTL_JOIN_SESSION_KEYRING, text(op->string));
 	if (r == -ENOSYS || r == -EPERM) /* no keyrings in this kernel, or an outer seccomp profile forbids them */
@@ -231,25 +248,9 @@ void do_keyring(const struct plan_op *op)
 
 /* ---- settings of the namespaces ---- */
 
-/* Writes a file of our own procfs; nothing mounted over it and no magic link is ever followed.  Returns -errno. */
-static long try_write_proc(const char *path, const char *value)
-{
-	struct open_how how = {.flags = O_WRONLY | O_CLOEXEC,
-			       .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS};
-
-	long fd = sys(openat2, init.proc, path, &how, sizeof(how)), r;
-	size_t n = strlen(value);
-
-	if (fd < 0)
-		return fd;
-	r = sys(write, fd, value, n);
-	shut((int)fd);
-	return r < 0 || r == (long)n ? r : -EIO;
-}
-
 static void write_proc(const char *path, const char *value)
 {
-	check(try_write_proc(path, value), "write '%s' to '/proc/%s'", value, path);
+	check(try_write_proc(init.proc, path, value), "write '%s' to '/proc/%s'", value, path);
 }
 
 void do_sysctl(const struct plan_op *op)
@@ -355,7 +356,7 @@ void do_umask(const struct plan_op *op)
 
 void do_label(const struct plan_op *op)
 {
-	long r = try_write_proc(text(op->string), text(op->string2));
+	long r = try_write_proc(init.proc, text(op->string), text(op->string2));
 
 	check(r, "write '%s' to '/proc/%s'%s", text(op->string2), text(op->string),
 	      label_hint(r, starts(text(op->string), "self/attr/apparmor/")));
@@ -419,7 +420,7 @@ static long enter_cwd(const struct plan_user *u)
 void do_user(const struct plan_op *op)
 {
 	const struct plan_user *u = &op->user;
-	long r;
+	long r, groups;
 
 	for (unsigned cap = 0; cap < 64; cap++)
 		if (!(u->bounding & 1ULL << cap)) {
@@ -437,8 +438,9 @@ void do_user(const struct plan_op *op)
 	if (r < 0 && r != -EACCES && r != -EPERM)
 		fail(-r, "enter the working folder '%s'", text(u->cwd));
 	init.cause = 0;
-	if (!u->keep_groups)
-		check(sys(setgroups, u->n_groups, at(u->groups)), "set the additional groups");
+	groups = sys(setgroups, u->n_groups, at(u->groups));
+	if (groups < 0 && !(u->keep_groups && groups == -EPERM))
+		fail(-groups, "set the additional groups");
 	check(sys(prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0), "keep capabilities");
 	check(sys(setresgid, u->gid, u->gid, u->gid), "become group %u%s", u->gid,
 	      " (is it mapped in the user namespace?)");
@@ -457,7 +459,7 @@ void set_capabilities(const struct plan_capabilities *c)
 	sys(prctl, PR_SET_KEEPCAPS, 0, 0, 0, 0);
 	sys(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	check(capset(c->effective, c->permitted, c->inheritable), "set the capabilities");
-	for (unsigned cap = 0; c->ambient >> cap && cap < 64; cap++)
+	for (unsigned cap = 0; cap < 64; cap++)
 		if (c->ambient & 1ULL << cap)
 			check(sys(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0),
 			      "raise an ambient capability");

@@ -28,6 +28,7 @@ enum {
 	RETRY_NS = 20000000, /* how long a racing rename may make openat2 answer EAGAIN */
 	PATH_SIZE = 4096,
 	PROC_MAGIC = 0x9fa0, /* PROC_SUPER_MAGIC */
+	PROC_ROOT_INODE = 1, /* the kernel's PROC_ROOT_INO */
 };
 
 static int64_t now(void)
@@ -498,6 +499,13 @@ static bool is_procfs(int fd)
 	return !sys(fstatfs, fd, &sb) && sb.f_type == PROC_MAGIC;
 }
 
+bool is_proc_root(int fd)
+{
+	struct stat st;
+
+	return is_procfs(fd) && !sys(newfstatat, fd, "", &st, AT_EMPTY_PATH) && st.st_ino == PROC_ROOT_INODE;
+}
+
 /* Nothing but a procfs on /proc, and nothing inside one but the few files that may be (also through the image's links). */
 static void verify_proc(const struct plan_mount *m, int tree, int target)
 {
@@ -507,12 +515,6 @@ static void verify_proc(const struct plan_mount *m, int tree, int target)
 	} else if (!(m->flags & PLAN_MOUNT_IN_PROC) && is_procfs(target)) {
 		fail_kind(ERROR_INVALID, 0, "'%s' leads into /proc, where nothing can be mounted", text(m->target));
 	}
-}
-
-static void keep_proc(int tree)
-{
-	init.proc = tree;
-	init.proc_is_mounted = true;
 }
 
 /* The kernel would only say EINVAL. */
@@ -528,8 +530,14 @@ static void refuse_folder(int target, const char *path)
 /* Keeps the descriptor of a mount that later operations need; closes any other. */
 static void keep(int tree, const struct plan_mount *m)
 {
+	const char *path = text(m->target);
+
 	if (m->flags & PLAN_MOUNT_PROC)
-		keep_proc(tree);
+		init.proc = tree;
+	if (equal(path, "/proc"))
+		init.mounted_proc = tree;
+	else if (equal(path, "/sys"))
+		init.mounted_sys = tree;
 	else if (m->flags & PLAN_MOUNT_DEVPTS)
 		init.devpts = tree;
 	else
@@ -655,17 +663,18 @@ static int empty_folder(void)
 }
 
 /*
- * Opens what is to be covered; -1 if there is nothing.  What lies in /proc is looked up in the procfs that we mounted there, by
+ * Opens what is to be covered; -1 if there is nothing.  What lies in /proc or /sys is looked up in what we mounted there, by
  * its descriptor: somebody who shares the root could have renamed /proc meanwhile and put a folder of his own in its place, which
  * would take the masks and leave the real one bare.
  */
 static int open_covered(const char *path)
 {
-	long fd;
+	int mounted = starts(path, "/proc/") ? init.mounted_proc : starts(path, "/sys/") ? init.mounted_sys : -1;
+	long fd = -EXDEV;
 
-	if (init.proc_is_mounted && starts(path, "/proc/"))
-		fd = open_how(init.proc, path + 6, O_PATH, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
-	else
+	if (mounted >= 0)
+		fd = open_how(mounted, find(path + 1, '/') + 1, O_PATH, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+	if (fd == -EXDEV) /* no such mount, or a link in a folder of the host's that leads out of it */
 		fd = open_in_root(path, O_PATH);
 	if (fd == -ENOENT || fd == -ENOTDIR)
 		return -1;
@@ -703,7 +712,6 @@ void do_readonly_path(const struct plan_op *op)
 void do_proc(const struct plan_op *op)
 {
 	long fs = sys(fsopen, "proc", FSOPEN_CLOEXEC), r;
-	struct statfs sb;
 
 	(void)op;
 	check(fs, "open a procfs");
@@ -714,7 +722,7 @@ void do_proc(const struct plan_op *op)
 	if (r == -EPERM) {
 		/* A user namespace may not mount a new one while its own is partly covered: then that one, proved. */
 		r = open_in_root("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW);
-		if (r >= 0 && (sys(fstatfs, r, &sb) < 0 || sb.f_type != PROC_MAGIC))
+		if (r >= 0 && !is_proc_root((int)r))
 			r = -EPERM;
 	}
 	init.proc = (int)check(r, "open a procfs");

@@ -9,6 +9,8 @@
 #ifndef HOLM_INIT_ROOT_H
 #define HOLM_INIT_ROOT_H
 
+#include <stdbool.h>
+
 #include "init/plan.h"
 
 enum in_root { IN_ROOT_FILE, IN_ROOT_DIRECTORY };
@@ -21,6 +23,9 @@ int make_in_root(const char *path, enum in_root what);
 
 /* The folder that holds path (made where missing) as O_PATH, and the last part of path, which may be anything. */
 int make_parent_in_root(const char *path, const char **ret_name);
+
+/* Is it the root folder of a procfs, whoever mounted it? */
+bool is_proc_root(int fd);
 
 /* Mounts the detached tree on target (both descriptors). */
 void attach(int tree, int target, const char *path);

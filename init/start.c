@@ -182,7 +182,7 @@ static void explain_missing(const char *path)
 			uint64_t offset = elf->e_phoff + i * sizeof(Elf64_Phdr);
 			const Elf64_Phdr *ph = (const Elf64_Phdr *)(head + offset);
 
-			if (offset + sizeof(*ph) > (uint64_t)n)
+			if (offset > (uint64_t)n - sizeof(*ph))
 				break;
 			if (ph->p_type == PT_INTERP && ph->p_offset < (uint64_t)n)
 				interpreter = head + ph->p_offset;

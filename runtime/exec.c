@@ -107,6 +107,7 @@ static int compile(struct execution *x, struct error *e)
 	const struct record *record = &x->handle.record;
 	struct winsize size = {0};
 	struct plan_exec_input input = {
+	    .id = record->id,
 	    .process = x->process,
 	    .capabilities = &x->capabilities,
 	    .seccomp = x->has_seccomp ? &x->seccomp : NULL,
@@ -115,6 +116,7 @@ static int compile(struct execution *x, struct error *e)
 	    .user_namespace = record->user_namespace,
 	    .enters_cgroups = x->entry.n_joins > 0,
 	    .privileged = !x->runtime->rootless,
+	    .no_new_keyring = record->no_new_keyring,
 	    .personality = record->personality,
 	    .preserve = x->inherited,
 	};

@@ -17,7 +17,10 @@
 #include "base/str.h"
 #include "base/sys.h"
 
-enum { TAIL_SIZE = 768 }; /* of stderr: fits into struct error with its contexts */
+enum {
+	TAIL_SIZE = 768,   /* of stderr: fits into struct error with its contexts */
+	PIPE_BUFFERS = 16, /* pages in a pipe (pipe(7)) */
+};
 
 /* The last bytes that came through a pipe. */
 struct tail {
@@ -41,21 +44,20 @@ static void tail_add(struct tail *tail, const char *data, size_t size)
 	tail->size = keep + size;
 }
 
-/* Reads what there is.  False at the end of file. */
+/* Reads what there is, but no more than a pipe holds: one that never stops writing must not keep us.  False at the end of file. */
 static bool tail_read(struct tail *tail, int fd)
 {
 	char buffer[4096];
 
-	for (;;) {
+	for (int i = 0; i < PIPE_BUFFERS; i++) {
 		ssize_t n = read(fd, buffer, sizeof(buffer));
 
 		if (n > 0)
 			tail_add(tail, buffer, n);
-		else if (n < 0 && errno == EINTR)
-			continue;
-		else
+		else if (!n || errno != EINTR)
 			return n < 0 && errno == EAGAIN;
 	}
+	return true;
 }
 
 /* One line for an error: no control characters, lines joined by "; ". */

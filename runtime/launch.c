@@ -63,14 +63,19 @@ static int translate_death(struct launch *l, const char *during, struct error *e
 static int check_exec(struct launch *l, struct error *e)
 {
 	struct pollfd end = {.fd = l->pidfd, .events = POLLIN};
-	auto_free char *name = NULL;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/comm", (int)l->pid);
-	if (file_read(AT_FDCWD, path, 64, &name, NULL) || !str_equal(name, INIT_NAME "\n") ||
-	    poll(&end, 1, DEATH_MS) <= 0)
-		return 0;
-	return translate_death(l, "execve(2)", e);
+	/* The kernel closes the socket before it gives the new name: in between it has neither ended nor a name of its own. */
+	for (int pause = 1, waited = 0; waited < DEATH_MS; waited += pause, pause *= 2) {
+		auto_free char *name = NULL;
+
+		if (file_read(AT_FDCWD, path, 64, &name, NULL) || !str_equal(name, INIT_NAME "\n"))
+			return 0;
+		if (poll(&end, 1, pause) > 0)
+			return translate_death(l, "execve(2)", e);
+	}
+	return 0;
 }
 
 /*
@@ -443,8 +448,9 @@ void launch_release(struct launch *l)
 int launch_is_waiting(int folder, struct error *e)
 {
 	auto_fd fd = -1;
+	int r = socket_connect(folder, RECORD_START, SOCK_SEQPACKET | SOCK_NONBLOCK, "start socket", &fd, e);
 
-	return socket_connect(folder, RECORD_START, SOCK_SEQPACKET, "start socket", &fd, e);
+	return r == -EAGAIN ? 0 : r; /* an init that was stopped while it waits: others have asked already, and fill its queue */
 }
 
 int launch_start(int folder, const char *id, pid_t pid, const struct launch *callbacks, struct error *e)

@@ -70,11 +70,11 @@ static int derive_status(struct handle *h, struct error *e)
 		return 0;
 	}
 	h->status = CONTAINER_RUNNING;
-	if ((!faccessat(h->folder, RECORD_START, F_OK, AT_SYMLINK_NOFOLLOW) || errno != ENOENT) &&
-	    !launch_is_waiting(h->folder, &ignored))
-		h->status = CONTAINER_CREATED;
 	if (!cgroup_is_frozen(&h->record.cgroup, &frozen, &ignored) && frozen)
 		h->status = CONTAINER_PAUSED;
+	else if ((!faccessat(h->folder, RECORD_START, F_OK, AT_SYMLINK_NOFOLLOW) || errno != ENOENT) &&
+		 !launch_is_waiting(h->folder, &ignored))
+		h->status = CONTAINER_CREATED;
 	return 0;
 }
 

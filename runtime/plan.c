@@ -743,7 +743,7 @@ struct process_input {
 	bool stay; /* init stays as process 1 */
 };
 
-/* A list such as "0-3,7" as a mask of 64-bit words; *ret_bits: how many bits. */
+/* A list such as "0-3,7" or "0-31:1/2" (checked: is_list()) as a mask of 64-bit words. */
 static const uint64_t *list_to_mask(struct compiler *c, const char *list, size_t *ret_words)
 {
 	uint64_t *mask = arena_array(c->arena, uint64_t, 128);
@@ -751,11 +751,17 @@ static const uint64_t *list_to_mask(struct compiler *c, const char *list, size_t
 
 	for (const char *p = list; *p;) {
 		char *end;
-		unsigned long first = strtoul(p, &end, 10), last = first;
+		unsigned long first = strtoul(p, &end, 10), last = first, used = 1, group = 1;
 
 		if (*end == '-')
 			last = strtoul(end + 1, &end, 10);
+		if (*end == ':') {
+			used = strtoul(end + 1, &end, 10);
+			group = strtoul(end + 1, &end, 10);
+		}
 		for (unsigned long bit = first; bit <= last && bit < 128 * 64; bit++) {
+			if ((bit - first) % group >= used)
+				continue;
 			mask[bit / 64] |= 1ULL << bit % 64;
 			if (bit / 64 + 1 > words)
 				words = bit / 64 + 1;
@@ -1074,10 +1080,13 @@ static void raise_rlimits(struct compiler *c)
 	}
 }
 
-static void add_keyring(struct compiler *c, const char *label)
+/* The caller's own session keyring, with all that root keeps there, is not for the payload. */
+static void add_keyring(struct compiler *c, const char *id, const char *label)
 {
-	op_string(c, PLAN_KEYRING, label ? "process.selinuxLabel" : NULL, arena_format(c->arena, "_ses.%s", c->in->id),
-		  label);
+	bool labelled = label && *label;
+
+	op_string(c, PLAN_KEYRING, labelled ? "process.selinuxLabel" : NULL, arena_format(c->arena, "_ses.%s", id),
+		  labelled ? label : NULL);
 }
 
 int plan_create(const struct plan_input *input, struct arena *arena, struct plan_result *ret, struct error *e)
@@ -1107,7 +1116,7 @@ int plan_create(const struct plan_input *input, struct arena *arena, struct plan
 	add_namespaces(&c);
 	op(&c, PLAN_SESSION, NULL);
 	if (!input->no_new_keyring)
-		add_keyring(&c, p && p->selinux_label && *p->selinux_label ? p->selinux_label : NULL);
+		add_keyring(&c, input->id, p ? p->selinux_label : NULL);
 	r = mounts ? add_file_system(&c) : refuse_host_mounts(&c);
 	if (r)
 		return r;
@@ -1186,6 +1195,8 @@ int plan_exec(const struct plan_exec_input *input, struct arena *arena, struct p
 	else /* a chroot: no namespace leads there */
 		op_string(&c, PLAN_CHROOT, "root.path", input->rootfs, NULL);
 	op(&c, PLAN_SESSION, NULL);
+	if (!input->no_new_keyring)
+		add_keyring(&c, input->id, p->selinux_label);
 	if (needs_proc(NULL, p))
 		op(&c, PLAN_PROC, NULL);
 	add_console(&c, p, input->rows, input->columns, input->plain_output, true);

@@ -86,12 +86,13 @@ int plan_create(const struct plan_input *input, struct arena *arena, struct plan
 
 /* What exec needs to know of the container beside the process. */
 struct plan_exec_input {
+	const char *id;
 	const struct spec_process *process;
 	const struct caps_sets *capabilities;
 	const struct seccomp_program *seccomp; /* NULL: none */
 	uint64_t namespaces;		       /* CLONE_NEW... that the container does not share with the host */
 	const char *rootfs;		       /* where it has no mount namespace: the host's path of its root */
-	bool user_namespace, enters_cgroups, privileged;
+	bool user_namespace, enters_cgroups, privileged, no_new_keyring;
 	unsigned preserve;
 	enum spec_personality personality;
 	uint32_t rows, columns;

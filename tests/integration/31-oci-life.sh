@@ -133,6 +133,24 @@ create
 check 'TERM reaches a created container' holm kill "$id" TERM
 check 'and ends it' wait_status stopped
 check 'delete' holm delete "$id"
+# Nobody answers them: the start socket's queue is full long before.
+bundle
+create
+ask_often() {
+	local n
+	for ((n = 0; n < 24; n++)); do timeout 10 "$HOLM" --root "$state" state "$id" >"$work/asked" || return 1; done
+}
+check 'pause of a created container' holm pause "$id"
+check 'it can be asked for its state as often as one likes' ask_often
+is 'paused' "$(status_of)" paused
+check 'resume' holm resume "$id"
+is 'created again' "$(status_of)" created
+kill -STOP "$(pid_of)"
+check 'so can one that is stopped by a signal' ask_often
+is 'it is still created' "$(status_of)" created
+kill -CONT "$(pid_of)"
+check 'start' holm start "$id"
+check 'delete --force' holm delete --force "$id"
 
 # Items 22, 23: delete
 bundle -- sleep 1000

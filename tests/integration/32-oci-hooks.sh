@@ -154,5 +154,10 @@ wait "${pids[@]}"
 for kind in prestart createContainer startContainer; do
 	if grep -q '^ok' "$work/timeout-$kind"; then ok "$kind is killed after its time"; else not_ok "$kind is killed after its time" "$(cat "$work/timeout-$kind")"; fi
 done
+# Nor does it gain time by never being silent.
+for kind in createRuntime createContainer; do
+	bundle ".hooks.$kind = [{\"path\": \"/bin/sh\", \"args\": [\"sh\", \"-c\", \"exec yes >&2\"], \"timeout\": 1}]"
+	one_line_refusal "$kind is killed after its time, however much it says" "$kind.*/bin/sh.* 1 s" 1 timeout 20 "$HOLM" --root "$state" run --bundle "$bundle" "$id"
+done
 bundle '.hooks.createRuntime = [{"path": "/bin/true", "timeout": 5}]' -- echo fine
 is 'one that is done in time' "$(holm run "$id")" fine

@@ -257,6 +257,9 @@ bundle
 config '.process.args = ["/bin/probe", "keyring"]'
 fact 'a keyring named after the container' "$(holm run "$id")" ".keyring | contains(\"_ses.$id\")"
 fact '--no-new-keyring' "$(holm run --no-new-keyring "$id")" ".keyring // \"\" | contains(\"_ses.$id\") | not"
+bundle -- sleep 1000
+holm run --detach --no-new-keyring "$id" </dev/null >/dev/null 2>&1
+fact '--no-new-keyring is for exec too' "$(holm exec "$id" probe keyring)" ".keyring // \"\" | contains(\"_ses.$id\") | not"
 
 # --- exec: the same by --process and by options ---
 bundle '.process.user.umask = 7 | .process.env += ["OWN=1"] | .process.capabilities.inheritable = ["CAP_KILL"] | .process.oomScoreAdj = 77' -- sleep 1000
@@ -265,6 +268,7 @@ text=$(holm exec "$id" probe env ids status limits process keyring fds namespace
 fact 'exec: the environment of the container' "$text" '.env | contains(["OWN=1", "HOME=/root"])'
 fact 'exec: umask' "$text" .process.umask 0007
 fact 'exec: score' "$text" .process.oom_score_adj 77
+fact "exec: a keyring of the container's, not the caller's" "$text" ".keyring | contains(\"_ses.$id\")"
 fact 'exec: no_new_privs' "$text" .process.no_new_privs 1
 fact 'exec: limits' "$text" '.limits.RLIMIT_NOFILE.soft' 1024
 fact 'exec: descriptors' "$text" '.fds | keys' '["0","1","2"]'
@@ -295,6 +299,7 @@ own=$id
 cpus=$(taskset -cp $$ | sed 's/.*: //')
 last=${cpus##*[,-]}
 is 'affinity: initial and final' "$(exec_file ".execCPUAffinity = {initial: \"$last\", final: \"$last\"}" grep Cpus_allowed_list /proc/self/status | cut -f 2)" "$last"
+[ "$cpus" = 0 ] || is 'affinity: part of a range' "$(exec_file '.execCPUAffinity = {final: "0-1:1/2"}' grep Cpus_allowed_list /proc/self/status | cut -f 2)" 0
 is 'affinity: unset is all, whatever the caller has' "$(taskset -c "$last" "$HOLM" --root "$state" exec "$id" grep Cpus_allowed_list /proc/self/status | cut -f 2)" \
 	"$(sed -n 's/^Cpus_allowed_list:\t//p' "/proc/$(pid_of)/status")"
 for bad in x 1- -1 '1,' '0-1-2' '1 2'; do
