@@ -116,11 +116,9 @@ int64_t cgroup_clock(void)
 	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
-void cgroup_wait(unsigned try)
+void cgroup_wait(unsigned round)
 {
-	int64_t ms = try < 6 ? 1 <<
-	try:
-		50;
+	int64_t ms = round < 6 ? 1 << round : 50;
 
-	nanosleep(&(struct timespec){.tv_nsec = (ms > 50 ? 50 : ms) * 1000000}, NULL);
+	nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
 }

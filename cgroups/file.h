@@ -33,7 +33,7 @@ int cgroup_file_read_key(const char *folder, const char *file, const char *key, 
 /* Milliseconds of the monotonic clock. */
 int64_t cgroup_clock(void);
 
-/* Sleeps for 1, 2, 4 ... at most 50 ms, by the number of the try. */
-void cgroup_wait(unsigned try);
+/* Sleeps for 1, 2, 4 ... at most 50 ms, by the number of the round. */
+void cgroup_wait(unsigned round);
 
 #endif

@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,37 +30,82 @@ enum {
 	KILL_DEADLINE = 10000, /* ms until processes that were killed must be gone */
 	FREEZE_DEADLINE = 5000,
 	REMOVE_DEADLINE = 5000,
-	MAX_DEPTH = 64,
 };
 
 /* ---- walking ---- */
 
-typedef int visit_fn(const char *folder, void *data);
+typedef int visit_fn(int folder, void *data);
 
-/* Calls visit for every folder below path and for path itself, the deepest first.  What vanishes meanwhile is skipped.
- */
-static int walk(const char *path, int depth, visit_fn *visit, void *data)
+/* The next folder in a folder, from *position on, which moves; "": none. */
+static int find_next(int folder, long *position, char name[NAME_MAX + 1])
 {
-	DIR *dir = opendir(path);
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *d;
-	int r = 0;
 
-	if (!dir)
-		return errno == ENOENT ? 0 : -errno;
-	while (!r && (d = readdir(dir))) {
-		auto_free char *below = NULL;
+	*name = 0;
+	if (!dir) {
+		int r = errno == ENOENT ? 0 : -errno;
 
-		if (d->d_type != DT_DIR || d->d_name[0] == '.')
-			continue;
-		if (depth == MAX_DEPTH)
-			r = -ELOOP;
-		else if (asprintf(&below, "%s/%s", path, d->d_name) < 0)
-			r = -ENOMEM;
-		else
-			r = walk(below, depth + 1, visit, data);
+		fd_close(fd);
+		return r;
 	}
+	if (*position)
+		seekdir(dir, *position);
+	while (!*name && (d = readdir(dir)))
+		if (d->d_type == DT_DIR && !str_equal(d->d_name, ".") && !str_equal(d->d_name, ".."))
+			snprintf(name, NAME_MAX + 1, "%s", d->d_name);
+	*position = telldir(dir);
 	closedir(dir);
-	return r < 0 ? r : visit(path, data);
+	return 0;
+}
+
+/*
+ * Calls visit for path and every folder below it.  What the payload made there may be of any depth and name: one folder is open at a
+ * time, and no path is built.  The kernel never moves such a folder to another parent, so ".." leads back.  What vanishes
+ * meanwhile is skipped.
+ */
+static int walk(const char *path, visit_fn *visit, void *data)
+{
+	auto_fd folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_free long *positions = NULL;
+	size_t depth = 0, room = 0;
+	char name[NAME_MAX + 1];
+	bool entered = true;
+
+	if (folder < 0)
+		return errno == ENOENT ? 0 : -errno;
+	for (;;) {
+		int next, r = entered ? visit(folder, data) : 0;
+
+		if (depth >= room) {
+			long *more = realloc(positions, (room + 64) * sizeof(*more));
+
+			if (!more)
+				return -ENOMEM;
+			positions = more;
+			room += 64;
+		}
+		if (entered)
+			positions[depth] = 0;
+		if (!r)
+			r = find_next(folder, &positions[depth], name);
+		if (r < 0)
+			return r;
+		if (!*name && !depth)
+			return 0;
+		entered = *name;
+		next = openat(folder, entered ? name : "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (next < 0 && entered && errno == ENOENT) {
+			entered = false;
+			continue;
+		}
+		if (next < 0)
+			return -errno;
+		fd_close(folder);
+		folder = next;
+		depth += entered ? 1 : -1;
+	}
 }
 
 /* ---- who is in it ---- */
@@ -84,17 +130,16 @@ static int add_pid(struct pids *p, pid_t pid)
 	return 0;
 }
 
-static int read_pids(const char *folder, void *data)
+static int read_pids(int folder, void *data)
 {
-	auto_free char *path = NULL;
-	FILE *file;
-	int pid, r = 0;
+	int fd = openat(folder, "cgroup.procs", O_RDONLY | O_CLOEXEC), pid, r = 0;
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
 
-	if (asprintf(&path, "%s/cgroup.procs", folder) < 0)
-		return -ENOMEM;
-	file = fopen(path, "re");
-	if (!file)
-		return errno == ENOENT ? 0 : -errno;
+	if (!file) {
+		r = errno == ENOENT ? 0 : -errno;
+		fd_close(fd);
+		return r;
+	}
 	/* EOPNOTSUPP: a threaded folder, whose processes are listed above it.  ENODEV: just removed. */
 	while (!r && fscanf(file, "%d", &pid) == 1)
 		if (pid > 0) /* 0: of another pid namespace */
@@ -127,7 +172,7 @@ int cgroup_pids(const struct cgroup *cgroup, pid_t **ret_pids, size_t *ret_n, st
 {
 	const char *path = find_leading(cgroup);
 	struct pids pids = {0};
-	int r = path ? walk(path, 0, read_pids, &pids) : 0;
+	int r = path ? walk(path, read_pids, &pids) : 0;
 
 	if (r < 0) {
 		free(pids.items);
@@ -366,25 +411,85 @@ int cgroup_kill(const struct cgroup *cgroup, struct error *e)
 
 /* ---- the end ---- */
 
-static int remove_folder(const char *folder, void *data)
+/*
+ * Removes the folders in a folder; the name of the first that has folders itself comes back in name, "" if there was none.
+ * *ret_n: how many there were.
+ */
+static int remove_children(int folder, char name[NAME_MAX + 1], size_t *ret_n)
 {
-	(void)data;
-	if (!rmdir(folder) || errno == ENOENT)
-		return 0;
-	return -errno;
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *d;
+	int r = 0;
+
+	*name = 0;
+	*ret_n = 0;
+	if (!dir) {
+		r = -errno;
+		fd_close(fd);
+		return r;
+	}
+	while (!r && !*name && (d = readdir(dir))) {
+		if (d->d_type != DT_DIR || str_equal(d->d_name, ".") || str_equal(d->d_name, ".."))
+			continue;
+		++*ret_n;
+		if (!unlinkat(folder, d->d_name, AT_REMOVEDIR) || errno == ENOENT)
+			continue;
+		if (errno == EBUSY)
+			snprintf(name, NAME_MAX + 1, "%s", d->d_name);
+		else
+			r = -errno;
+	}
+	closedir(dir);
+	return r;
+}
+
+/*
+ * Whatever the payload made below path, however deep and with whatever names: step by step down and up again, as neither paths nor
+ * open folders would reach far enough.  -EBUSY: there are processes.
+ */
+static int remove_below(const char *path)
+{
+	auto_fd folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char name[NAME_MAX + 1];
+	size_t depth = 0, n;
+	bool down = false;
+
+	if (folder < 0)
+		return errno == ENOENT ? 0 : -errno;
+	for (;;) {
+		int next, r = remove_children(folder, name, &n);
+
+		if (r && r != -ENOENT)
+			return r;
+		if (down && !n)
+			return -EBUSY;
+		down = *name;
+		if (!down && !depth)
+			return 0;
+		next = openat(folder, down ? name : "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (next < 0)
+			return -errno;
+		fd_close(folder);
+		folder = next;
+		depth += down ? 1 : -1;
+	}
 }
 
 /* One rmdir(2) where the payload made nothing below. */
 static int remove_tree(const char *path, int64_t end)
 {
 	for (unsigned try = 0;; try++) {
-		int r = remove_folder(path, NULL);
+		int r = !rmdir(path) || errno == ENOENT ? 0 : -errno;
 
-		if (r != -EBUSY)
+		if (r == -EBUSY)
+			r = remove_below(path);
+		else
 			return r;
-		r = walk(path, 0, remove_folder, NULL);
-		if (!r || r != -EBUSY || cgroup_clock() > end)
-			return r;
+		if (!r && (!rmdir(path) || errno == ENOENT))
+			return 0;
+		if ((r && r != -EBUSY) || cgroup_clock() > end)
+			return r ? r : -EBUSY;
 		cgroup_wait(try);
 	}
 }

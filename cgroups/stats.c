@@ -341,7 +341,8 @@ static uint64_t count_threads(const char *folder, const char *list, int depth)
 	while (dir && (d = readdir(dir))) {
 		auto_free char *below = NULL;
 
-		if (d->d_type == DT_DIR && d->d_name[0] != '.' && asprintf(&below, "%s/%s", folder, d->d_name) >= 0)
+		if (d->d_type == DT_DIR && !str_equal(d->d_name, ".") && !str_equal(d->d_name, "..") &&
+		    asprintf(&below, "%s/%s", folder, d->d_name) >= 0)
 			n += count_threads(below, list, depth - 1);
 	}
 	if (dir)

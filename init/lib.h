@@ -25,8 +25,8 @@ struct init {
 	int proc;		  /* a procfs of our own */
 	int mounted_proc;	  /* what was mounted on /proc and on /sys: where covered paths are looked up */
 	int mounted_sys;
-	int devpts;		  /* the container's devpts, if we mounted it */
-	int held;		  /* a tmpfs (/dev, cgroups) that is filled while it is detached */
+	int devpts; /* the container's devpts, if we mounted it */
+	int held;   /* a tmpfs (/dev, cgroups) that is filled while it is detached */
 	const char *held_path;
 	int null;			  /* the host's null device, checked */
 	int clocks;			  /* /proc/self/timens_offsets */

@@ -450,7 +450,9 @@ int launch_is_waiting(int folder, struct error *e)
 	auto_fd fd = -1;
 	int r = socket_connect(folder, RECORD_START, SOCK_SEQPACKET | SOCK_NONBLOCK, "start socket", &fd, e);
 
-	return r == -EAGAIN ? 0 : r; /* an init that was stopped while it waits: others have asked already, and fill its queue */
+	return r == -EAGAIN
+		   ? 0
+		   : r; /* an init that was stopped while it waits: others have asked already, and fill its queue */
 }
 
 int launch_start(int folder, const char *id, pid_t pid, const struct launch *callbacks, struct error *e)

@@ -184,3 +184,14 @@ folder=$(cg memory)
 mkdir -p "$folder/a/b" "$folder/c"
 holm delete --force "$id"
 is 'children are removed, parents kept' "$(ls -d "$folder" "${folder%/*}" 2>/dev/null)" "${folder%/*}"
+# However deep it went, and whatever it called them
+# shellcheck disable=SC2016 # for the payload's shell
+bundle '.mounts += [{"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup"}]' -- sh -c 'cd /sys/fs/cgroup; [ ! -d unified ] || cd unified
+	n=0; while [ $n -lt 300 ] && mkdir .deep && cd .deep; do n=$((n + 1)); done
+	sleep 1000 & echo $! >cgroup.procs; echo $n; exec sleep 1000'
+run_detached
+check 'it makes many folders, one in the other' wait_for 30 eval 'grep -qx 300 "$work/$id.out"'
+like 'ps sees who is in the last one' "$(holm ps "$id" | wc -l)" '^3$'
+folder=$(holm state "$id" | jq -r .cgroup 2>/dev/null)
+check 'delete --force' holm delete --force "$id"
+is 'no folder stays' "$(find /sys/fs/cgroup -name "*$id*" 2>/dev/null)" ''
