@@ -35,8 +35,8 @@ const struct verb verb_attach = {
     .max = 1,
     VERB_OPTIONS(struct attach_options, rows),
     .text = "What it writes from now on is shown ('holm logs' shows what was before); what is typed goes to it, if it\n"
-	    "has a terminal or an open standard input (-t, -i).  NAME may be a pattern that stands for one.  Any "
-	    "number of clients may be attached.\n"
+	    "has a terminal or an open standard input (-t, -i).  NAME may be a pattern that stands for one.\n"
+	    "Any number of clients may be attached.\n"
 	    "The exit status is that of the instance's process, 0 after the detach keys.",
     .run = run,
 };

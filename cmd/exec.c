@@ -56,7 +56,7 @@ const struct verb verb_exec = {
     VERB_OPTIONS(struct container_exec, rows),
     .prefix = "exec failed",
     .failure = 255,
-    .text = "ID may be a pattern that stands for one that runs.  What is not given comes from the container's own "
+    .text = "ID may be a pattern that stands for one that runs.  What is not given comes from the container's own\n"
 	    "process.  With --process no COMMAND is needed.\n"
 	    "The exit status is that of the process, 128 and the number of the signal that ended it, or 255 when\n"
 	    "holm itself failed.",

@@ -46,9 +46,7 @@ const struct verb verb_shell = {
     .order = OPTION_ORDER_FIRST,
     VERB_OPTIONS(struct shell_options, rows),
     .failure = 255,
-    .text = "The best shell that it has, with a terminal if this one is.  NAME may be a pattern that stands for one.  "
-	    "COMMAND is a line for it.  The exit status "
-	    "is the\n"
-	    "shell's, or 255 when holm itself failed.",
+    .text = "The best shell that it has, with a terminal if this one is.  NAME may be a pattern that stands for one.\n"
+	    "COMMAND is a line for it.  The exit status is the shell's, or 255 when holm itself failed.",
     .run = run,
 };

@@ -447,9 +447,9 @@ const struct verb verb_stats = {
     .min = 0,
     .max = VERB_ANY_OPERANDS,
     VERB_OPTIONS(struct stats_options, rows),
-    .text = "Without an ID: all containers that run; patterns and labels stand for those that run now.  CPU% is of all "
-	    "CPUs of the host, CAP% of the container's own\n"
-	    "quota; THROTTLED is the time per second for which the quota held it back; CPU-P, MEM-P and IO-P are the\n"
-	    "share of the time in which some process waited, FULL in which all did.",
+    .text = "Without an ID: all containers that run; patterns and labels stand for those that run now.\n"
+	    "CPU% is of all CPUs of the host, CAP% of the container's own quota; THROTTLED is the time per second for\n"
+	    "which the quota held it back; CPU-P, MEM-P and IO-P are the share of the time in which some process\n"
+	    "waited, FULL in which all did.",
     .run = run,
 };

@@ -358,8 +358,8 @@ static void test_numbers_of_operands(void **state)
 	assert_int_equal(verb_check_operands(&verb_exec, 99, &e), 0);
 	assert_int_not_equal(verb_check_operands(&verb_state, 2, &e), 0);
 	assert_string_equal(e.text, "holm: \"state\" requires exactly 1 argument(s)");
-	assert_int_not_equal(verb_check_operands(&verb_kill, 0, &e), 0);
-	assert_string_equal(e.text, "holm: \"kill\" requires a minimum of 1 argument(s)");
+	assert_int_not_equal(verb_check_operands(&verb_exec, 0, &e), 0);
+	assert_string_equal(e.text, "holm: \"exec\" requires a minimum of 1 argument(s)");
 	assert_int_not_equal(verb_check_operands(&verb_kill, 3, &e), 0);
 	assert_string_equal(e.text, "holm: \"kill\" requires a maximum of 2 argument(s)");
 }
