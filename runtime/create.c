@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -207,6 +208,17 @@ static int plan_process(struct creation *c, struct error *e)
 	if (!r && c->spec.linux_.seccomp)
 		r = seccomp_prepare(c->spec.linux_.seccomp, c->root_fd, &c->arena, &c->seccomp, e);
 	return r;
+}
+
+/* CAP_SYS_ADMIN of the host's may set quotas as it likes. */
+static int guard_projects(struct creation *c, struct error *e)
+{
+	bool is_host_admin =
+	    !c->spec.linux_.namespaces[SPEC_NS_USER].present && c->capabilities.bounding & 1ULL << CAP_SYS_ADMIN;
+
+	return c->spec.process && c->rootfs.used && c->rootfs.counted && !is_host_admin
+		   ? seccomp_guard_projects(&c->seccomp, &c->arena, e)
+		   : 0;
 }
 
 static int check_terminal(const struct creation *c, struct error *e)
@@ -422,6 +434,8 @@ static int prepare(struct creation *c, bool make_root, struct error *e)
 	if (!r && !root_of(c))
 		r = error_refuse(e, ERROR_INVALID, "config.json: root: missing");
 	if (!r)
+		r = guard_projects(c, e);
+	if (!r)
 		r = compile(c, e);
 	return r;
 }
@@ -512,14 +526,14 @@ static int make_record(struct creation *c, struct error *e)
 	for (int type = 0; type < _SPEC_NS_N; type++)
 		if (s->linux_.namespaces[type].present)
 			c->record.namespaces |= namespace_flags[type];
+	c->record.seccomp_flags = c->seccomp.flags;
+	c->record.seccomp_listener = c->seccomp.listener;
 	if (s->linux_.seccomp) {
-		c->record.seccomp_flags = c->seccomp.flags;
-		c->record.seccomp_listener = c->seccomp.listener;
 		c->record.listener_path = s->linux_.seccomp->listener_path;
 		c->record.listener_metadata = s->linux_.seccomp->listener_metadata;
 	}
 	r = record_save(c->lock, &c->record, e);
-	if (!r && s->linux_.seccomp)
+	if (!r && c->seccomp.n)
 		r = record_save_seccomp(c->folder, &c->seccomp, e);
 	if (!r && c->notify)
 		r = notify_create(c->folder, e);

@@ -68,6 +68,8 @@ int rootfs_plan(struct rootfs *f, const struct runtime *runtime, const struct sp
 		f->view.is_volatile = f->owned || holm->storage.is_volatile;
 		f->request.is_volatile = f->view.is_volatile;
 	}
+	/* A data folder that is not there yet can be on any file system. */
+	f->counted = !runtime->rootless && (f->store.fd < 0 || quota_counts(f->store.fd));
 	f->view.read_only = spec->root_readonly;
 	if (!f->request.image)
 		f->request.folder = path;

@@ -16,9 +16,10 @@
 #include "storage/root.h"
 
 struct rootfs {
-	bool used;  /* false: root.path as it is */
-	bool owned; /* by the container */
-	int folder; /* DATA/instances/ID; -1: to be made */
+	bool used;    /* false: root.path as it is */
+	bool owned;   /* by the container */
+	bool counted; /* the file system counts what is written by project (storage/quota.h) */
+	int folder;   /* DATA/instances/ID; -1: to be made */
 	struct store store;
 	struct root_request request;
 	struct root_limits limits;

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/audit.h>
+#include <linux/fs.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -396,6 +398,71 @@ static int compile(const struct spec_seccomp *spec, struct arena *arena, struct 
 	memcpy(whole + stub.n, program, n * sizeof(*whole));
 	ret->filter = whole;
 	ret->n = stub.n + n;
+	return 0;
+}
+
+/* ---- project ids ---- */
+
+enum { FILE_SETATTR = 469, SETFLAGS_32 = 0x40046602 /* FS_IOC32_SETFLAGS */ };
+
+static const struct {
+	uint32_t audit, architecture; /* the kernel's, libseccomp's */
+	uint32_t bit;		      /* in every number */
+} guarded[] = {
+#if defined(__x86_64__)
+    {AUDIT_ARCH_X86_64, SCMP_ARCH_X86_64, 0},
+    {AUDIT_ARCH_X86_64, SCMP_ARCH_X32, X32_BIT},
+    {AUDIT_ARCH_I386, SCMP_ARCH_X86, 0},
+#elif defined(__aarch64__)
+    {AUDIT_ARCH_AARCH64, SCMP_ARCH_AARCH64, 0},
+    {AUDIT_ARCH_ARM, SCMP_ARCH_ARM, 0},
+#endif
+};
+
+/* Jumps count what they leave out; 11 instructions on is the next architecture. */
+static void emit_guard(struct stub *stub, size_t i)
+{
+	uint32_t number = seccomp_syscall_resolve_name_arch(guarded[i].architecture, "ioctl") | guarded[i].bit;
+
+	emit(stub, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, arch));
+	emit(stub, BPF_JMP | BPF_JEQ | BPF_K, 0, 9, guarded[i].audit);
+	emit(stub, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr));
+	emit(stub, BPF_JMP | BPF_JEQ | BPF_K, 6, 0, FILE_SETATTR | guarded[i].bit);
+	emit(stub, BPF_JMP | BPF_JEQ | BPF_K, 0, 6, number);
+	emit(stub, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, args[1])); /* the low half */
+	emit(stub, BPF_JMP | BPF_JEQ | BPF_K, 2, 0, FS_IOC_FSSETXATTR);
+	emit(stub, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, FS_IOC_SETFLAGS);
+	emit(stub, BPF_JMP | BPF_JEQ | BPF_K, 0, 2, SETFLAGS_32);
+	emit(stub, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | EOPNOTSUPP);
+	emit(stub, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | ENOSYS);
+}
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the low half comes first");
+
+int seccomp_guard_projects(struct seccomp_program *program, struct arena *arena, struct error *e)
+{
+	struct sock_filter *whole;
+	struct stub stub;
+
+	stub.n = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(guarded); i++)
+		emit_guard(&stub, i);
+	if (!program->n) {
+		program->flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+		emit(&stub, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW);
+	}
+	if (stub.n + program->n > BPF_MAXINSNS)
+		return error_refuse(
+		    e, ERROR_LIMIT,
+		    "linux.seccomp: the program has %u instructions, which with %zu that keep project ids "
+		    "is more than the kernel takes",
+		    program->n, stub.n);
+	whole = arena_array(arena, struct sock_filter, stub.n + program->n);
+	memcpy(whole, stub.code, stub.n * sizeof(*whole));
+	if (program->n)
+		memcpy(whole + stub.n, program->filter, program->n * sizeof(*whole));
+	program->filter = whole;
+	program->n += stub.n;
 	return 0;
 }
 

@@ -42,6 +42,17 @@ struct seccomp_program {
 int seccomp_prepare(const struct spec_seccomp *seccomp, int root_fd, struct arena *arena, struct seccomp_program *ret,
 		    struct error *e) must_check;
 
+/*
+ * Puts a few instructions before the program (none at all, n 0: one that allows everything else): nobody gives files another
+ * project id, nor takes its inheritance from folders, by which they would leave the file system's project quota.
+ * ioctl(2) FS_IOC_FSSETXATTR and FS_IOC_SETFLAGS answer EOPNOTSUPP, whatever is in the upper half of the argument, which the kernel
+ * ignores; file_setattr(2) answers ENOSYS.
+ *
+ * The kernel itself refuses in user namespaces (fileattr_set_prepare()), but overlayfs walks around that: what is still in a lower layer
+ * has no project id, "stays" without one, is copied up, and gets its attributes by the rights of whoever mounted the overlay.
+ */
+int seccomp_guard_projects(struct seccomp_program *program, struct arena *arena, struct error *e) must_check;
+
 /* "2.5.4": the library's version, for `features` and `--version`. */
 const char *seccomp_library_version(char buffer[32]);
 

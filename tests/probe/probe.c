@@ -6,12 +6,14 @@
  *   probe [SECTION]...          all sections of the table at the end, or those named
  *   probe call NUMBER [ARG]...  makes one system call; prints its result, or the name of the error
  *   probe eat MEBIBYTES         touches that much memory, prints "eaten"
+ *   probe leave PATH            tries to take a file or folder out of its project quota in every way; prints how each went
  *
  * It reports and judges nothing: a section that cannot be read is null, and the test decides what that means.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/ioprio.h>
 #include <sched.h>
 #include <signal.h>
@@ -468,6 +470,32 @@ static int eat(const char *mebibytes)
 	return 0;
 }
 
+static void tell(const char *what, long r)
+{
+	printf("%s %s\n", what, r < 0 ? strerrorname_np(errno) : "done");
+}
+
+static int leave(const char *path)
+{
+	struct { /* struct file_attr, since Linux 6.17 */
+		unsigned long long xflags;
+		unsigned extsize, nextents, project, cowextsize;
+	} attributes = {.project = 4711};
+	struct fsxattr extended = {.fsx_projid = 4711};
+	unsigned long flags = FS_NODUMP_FL; /* and no FS_PROJINHERIT_FL */
+	unsigned long high = (unsigned long)(sizeof(long) > 4) << 31 << 4;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	tell("open", fd);
+	tell("extended", syscall(SYS_ioctl, fd, (unsigned long)FS_IOC_FSSETXATTR, &extended));
+	extended.fsx_projid = 0;
+	tell("none", syscall(SYS_ioctl, fd, (unsigned long)FS_IOC_FSSETXATTR | high, &extended));
+	tell("flags", syscall(SYS_ioctl, fd, (unsigned long)FS_IOC_SETFLAGS, &flags));
+	tell("high", syscall(SYS_ioctl, fd, (unsigned long)FS_IOC_SETFLAGS | high, &flags));
+	tell("call", syscall(469, AT_FDCWD, path, &attributes, sizeof(attributes), 0));
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	bool first = true;
@@ -477,6 +505,8 @@ int main(int argc, char **argv)
 		return call(argv + 2);
 	if (argc == 3 && !strcmp(argv[1], "eat"))
 		return eat(argv[2]);
+	if (argc == 3 && !strcmp(argv[1], "leave"))
+		return leave(argv[2]);
 	printf("{\n");
 	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
 		bool wanted = argc < 2;

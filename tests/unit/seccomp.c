@@ -671,10 +671,59 @@ static void test_failing_calls(void **state)
 	}
 }
 
+/* Every way to another project id, on every architecture; with a profile behind it, with none, and with one that is full. */
+static void test_guard(void **state)
+{
+	struct fixture *f = *state;
+	struct spec_seccomp spec = {.default_action = SECCOMP_RET_ERRNO,
+				    RULES({NAMES("ioctl", "getpid", "statx"), .action = SECCOMP_RET_ALLOW})};
+	static const struct {
+		uint32_t arch;
+		int ioctl, set_attributes, other;
+	} calls[] = {
+#if defined(__x86_64__)
+		{AUDIT_ARCH_X86_64, 16, 469, 39},
+		{AUDIT_ARCH_X86_64, 0x40000000 | 514, 0x40000000 | 469, 0x40000000 | 39},
+		{AUDIT_ARCH_I386, 54, 469, 20},
+#elif defined(__aarch64__)
+		{AUDIT_ARCH_AARCH64, 29, 469, 172},
+		{AUDIT_ARCH_ARM, 54, 469, 20},
+#endif
+	};
+	static const uint64_t refused[] = {0x401c5820, 0x40086602, 0x40046602};
+	struct seccomp_program p = {0}, with = prepare(f, &spec);
+	struct error e = ERROR_INIT;
+
+	assert_int_equal(seccomp_guard_projects(&p, &f->arena, &e), 0);
+	assert_int_equal(p.flags, SECCOMP_FILTER_FLAG_SPEC_ALLOW);
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		for (size_t k = 0; k < ARRAY_SIZE(refused); k++) {
+			uint64_t high = refused[k] | 0xdeadbeefULL << 32;
+
+			assert_int_equal(ask(&p, calls[i].arch, calls[i].ioctl, 3, refused[k]), ERRNO(EOPNOTSUPP));
+			assert_int_equal(ask(&p, calls[i].arch, calls[i].ioctl, 3, high), ERRNO(EOPNOTSUPP));
+			assert_int_equal(ask(&p, calls[i].arch, calls[i].other, 3, refused[k]), SECCOMP_RET_ALLOW);
+		}
+		assert_int_equal(ask(&p, calls[i].arch, calls[i].ioctl, 3, 0x80086601), SECCOMP_RET_ALLOW);
+		assert_int_equal(ask(&p, calls[i].arch, calls[i].ioctl, 0x401c5820, 0x5401), SECCOMP_RET_ALLOW);
+		assert_int_equal(ask(&p, calls[i].arch, calls[i].set_attributes, 0, 0), ERRNO(ENOSYS));
+	}
+	assert_int_equal(seccomp_guard_projects(&with, &f->arena, &e), 0);
+	assert_int_equal(ask(&with, NATIVE, SYS_ioctl, 3, 0x401c5820), ERRNO(EOPNOTSUPP));
+	assert_int_equal(ask(&with, NATIVE, SYS_ioctl, 3, 0x5401), SECCOMP_RET_ALLOW);
+	assert_int_equal(ask(&with, NATIVE, SYS_getpid, 0, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(ask(&with, NATIVE, SYS_getppid, 0, 0), ERRNO(EPERM));
+	assert_int_equal(ask(&with, NATIVE, 100000, 0, 0), ERRNO(ENOSYS));
+	with.n = BPF_MAXINSNS - 5;
+	assert_int_not_equal(seccomp_guard_projects(&with, &f->arena, &e), 0);
+	assert_int_equal(e.kind, ERROR_LIMIT);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
+	    TEST(test_guard),
 	    TEST(test_actions),
 	    TEST(test_defaults),
 	    TEST(test_newer_calls),
