@@ -26,13 +26,13 @@ main := $(firstword $(wildcard cmd/main.c cmd/holm.c))
 helpers := $(patsubst cmd/%.c,%,$(wildcard cmd/holm-*.c))
 programs := $(if $(main),$(BUILD)/holm) $(helpers:%=$(BUILD)/%)
 
-LIBS_holm := -ljansson -lseccomp -lm
+LIBS_holm := -ljansson -lseccomp -lnettle -lm
 LIBS_holm-net := $(if $(SANITIZE),-ljansson -lnftnl,-Wl$(comma)-Bstatic -ljansson -lnftnl -Wl$(comma)-Bdynamic) -lmnl
-LIBS_holm-unpack := -larchive -lz
-LIBS_unit := -lcmocka -ljansson -lseccomp -lcap -lnftnl -lmnl -lm
-PACKAGES_holm := libjansson-dev libseccomp-dev
+LIBS_holm-unpack := -larchive -lz -lnettle
+LIBS_unit := -lcmocka -ljansson -lseccomp -lcap -lnftnl -lmnl -lnettle -lm
+PACKAGES_holm := libjansson-dev libseccomp-dev nettle-dev
 PACKAGES_holm-net := libjansson-dev libnftnl-dev libmnl-dev
-PACKAGES_holm-unpack := libarchive-dev zlib1g-dev
+PACKAGES_holm-unpack := libarchive-dev zlib1g-dev nettle-dev
 PACKAGES_unit := libcmocka-dev libcap-dev $(PACKAGES_holm) libnftnl-dev libmnl-dev
 
 sources := $(filter-out $(main) cmd/holm-%.c,$(wildcard base/*.c spec/*.c cgroups/*.c runtime/*.c cmd/*.c netns/*.c storage/*.c instances/*.c))
@@ -150,7 +150,7 @@ $(tools): $(BUILD)/tests/%: tests/%.c $(BUILD)/flags
 # Drivers make functions of ours callable from a script.
 $(drivers): $(BUILD)/tests/drive/%: $(BUILD)/tests/drive/%.o $(BUILD)/libholm.a
 	$(call say,LD)
-	$(Q)$(CC) $(holm_ldflags) $(LDFLAGS) -pie $^ -ljansson -lm -o $@
+	$(Q)$(CC) $(holm_ldflags) $(LDFLAGS) -pie $^ -ljansson -lnettle -lm -o $@
 
 $(fuzzers): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libholm.a
 	$(call say,LD)

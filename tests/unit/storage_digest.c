@@ -31,7 +31,6 @@ static void test_examples(void **state)
 	}
 }
 
-/* Small pieces are done in plain C, large ones by the processor where it can. */
 static void test_pieces(void **state)
 {
 	enum { SIZE = 300001 };
