@@ -10,6 +10,7 @@
 #include "instances/monitor.h"
 #include "netns/client.h"
 #include "storage/push.h"
+#include "storage/quota.h"
 #include "storage/store.h"
 
 struct gc_options {
@@ -97,6 +98,10 @@ static int collect_storage(struct gc *gc, struct error *e)
 		r = push_sweep(&store, &n, e);
 	if (!r && n)
 		str_addf(&gc->out, "%zu states that nothing needs any more\n", n);
+	if (!r)
+		r = quota_sweep(&store, &n, e);
+	if (!r && n)
+		str_addf(&gc->out, "%zu project ids\n", n);
 	return r;
 }
 

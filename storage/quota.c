@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "storage/quota.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/dqblk_xfs.h>
 #include <linux/fs.h>
 #include <linux/quota.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -16,6 +19,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "storage/disk.h"
+#include "storage/jsonfile.h"
 
 #define CLAIMS "projects"
 
@@ -89,11 +93,22 @@ static bool is_used(int fd, uint32_t project)
 	return quota.dqb_curspace || quota.dqb_curinodes || quota.dqb_bhardlimit || quota.dqb_ihardlimit;
 }
 
-int quota_claim(const struct store *store, uint32_t *ret_project, struct error *e)
+static int lock(int fd, int how)
+{
+	while (flock(fd, how) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+/* The lock is shared by all who claim: only a sweep is kept out. */
+int quota_claim(const struct store *store, int *ret_claim, uint32_t *ret_project, struct error *e)
 {
 	auto_fd claims = -1;
 	int r = store_open_folder(store, CLAIMS, true, &claims, e);
 
+	if (!r && (r = lock(claims, LOCK_SH)))
+		r = error_system(e, -r, "lock '%s/" CLAIMS "'", store->path);
 	for (int i = 0; i < ATTEMPTS && !r; i++) {
 		uint32_t number;
 		char name[16];
@@ -107,6 +122,7 @@ int quota_claim(const struct store *store, uint32_t *ret_project, struct error *
 		r = file_create(claims, name, 0600, "", 0);
 		if (!r) {
 			*ret_project = number;
+			*ret_claim = take_fd(&claims);
 			return 0;
 		}
 		r = r == -EEXIST ? 0 : error_system(e, -r, "write '%s/" CLAIMS "/%s'", store->path, name);
@@ -126,6 +142,129 @@ void quota_release(const struct store *store, uint32_t project)
 	if (!quota_set(claims, project, 0, 0, &ignored))
 		unlinkat(claims, name, 0);
 }
+
+/* ---- ids that were left behind ---- */
+
+struct numbers {
+	uint32_t *list;
+	size_t n, room;
+};
+
+static int add_number(struct numbers *numbers, uint32_t number)
+{
+	if (numbers->n == numbers->room) {
+		size_t room = numbers->room ? 2 * numbers->room : 64;
+		uint32_t *grown = reallocarray(numbers->list, room, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		numbers->list = grown;
+		numbers->room = room;
+	}
+	numbers->list[numbers->n++] = number;
+	return 0;
+}
+
+/* What the one folder's record names; a folder that goes meanwhile names nothing. */
+static int add_named(struct numbers *numbers, int parent, const char *name, struct error *e)
+{
+	static const char *const records[] = {"root.json", "volume.json"};
+	auto_fd folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (folder < 0)
+		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP
+			   ? 0
+			   : error_system(e, errno, "open '%s'", name);
+	for (size_t i = 0; i < ARRAY_SIZE(records); i++) {
+		auto_json *json = NULL;
+		uint64_t project;
+		int r = jsonfile_read(folder, records[i], &json, e);
+
+		if (r && e->kind == ERROR_NOT_FOUND)
+			continue;
+		project = r ? 0 : json_find_uint(json, "project", 0);
+		if (!r && project && add_number(numbers, (uint32_t)project))
+			r = error_system(e, ENOMEM, "list project ids");
+		if (r) {
+			error_context(e, "'%s'", name);
+			return r;
+		}
+	}
+	return 0;
+}
+
+static int each_name(const struct store *store, const char *place,
+		     int (*each)(int folder, const char *name, void *data, struct error *e), void *data,
+		     struct error *e)
+{
+	const struct dirent *entry;
+	int fd = -1, r = store_open_folder(store, place, false, &fd, e);
+	DIR *dir;
+
+	if (r)
+		return e->kind == ERROR_NOT_FOUND ? 0 : r;
+	dir = fdopendir(fd);
+	if (!dir) {
+		fd_close(fd);
+		return error_system(e, errno, "list '%s/%s'", store->path, place);
+	}
+	while (!r && (entry = readdir(dir)))
+		if (!str_equal(entry->d_name, ".") && !str_equal(entry->d_name, ".."))
+			r = each(fd, entry->d_name, data, e);
+	closedir(dir);
+	return r;
+}
+
+static int look_at(int folder, const char *name, void *data, struct error *e)
+{
+	return add_named(data, folder, name, e);
+}
+
+struct sweep {
+	const struct store *store;
+	struct numbers named;
+	size_t n;
+};
+
+static int sweep_one(int folder, const char *name, void *data, struct error *e)
+{
+	struct sweep *sweep = data;
+	uint64_t number;
+
+	(void)folder, (void)e;
+	if (parse_u64(name, FIRST_PROJECT, INT32_MAX, &number))
+		return 0;
+	for (size_t i = 0; i < sweep->named.n; i++)
+		if (sweep->named.list[i] == number)
+			return 0;
+	quota_release(sweep->store, (uint32_t)number);
+	sweep->n++;
+	return 0;
+}
+
+/* In this order: what gets its name meanwhile goes from tmp/ to where it belongs. */
+int quota_sweep(const struct store *store, size_t *ret_n, struct error *e)
+{
+	static const char *const places[] = {"tmp", "instances", "volumes"};
+	struct sweep sweep = {.store = store};
+	auto_fd claims = -1;
+	int r = store_open_folder(store, CLAIMS, false, &claims, e);
+
+	*ret_n = 0;
+	if (r)
+		return e->kind == ERROR_NOT_FOUND ? 0 : r;
+	if (lock(claims, LOCK_EX | LOCK_NB))
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(places) && !r; i++)
+		r = each_name(store, places[i], look_at, &sweep.named, e);
+	if (!r)
+		r = each_name(store, CLAIMS, sweep_one, &sweep, e);
+	free(sweep.named.list);
+	*ret_n = sweep.n;
+	return r;
+}
+
+/* ---- folders ---- */
 
 int quota_assign(int folder, uint32_t project, struct error *e)
 {

@@ -12,6 +12,7 @@
 #define HOLM_STORAGE_QUOTA_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -32,9 +33,15 @@ enum quota_way quota_find(int dirfd, bool rootless, char *why, size_t size);
 /* Does the file system count by project, also where it refuses nothing? */
 bool quota_counts(int dirfd);
 
-/* Claims an id that nobody has and that nothing is counted for. */
-int quota_claim(const struct store *store, uint32_t *ret_project, struct error *e) must_check;
+/*
+ * Claims an id that nobody has and that nothing is counted for.  *ret_claim is for the caller to close when a root.json or volume.json
+ * names the id: until then no sweep takes it for one that was left behind.
+ */
+int quota_claim(const struct store *store, int *ret_claim, uint32_t *ret_project, struct error *e) must_check;
 void quota_release(const struct store *store, uint32_t project);
+
+/* Gives back the ids that nothing names; none while somebody claims one.  ret_n: how many. */
+int quota_sweep(const struct store *store, size_t *ret_n, struct error *e) must_check;
 
 /* Gives folder, which must be empty, the project id: what is made in it later inherits it. */
 int quota_assign(int folder, uint32_t project, struct error *e) must_check;

@@ -245,14 +245,14 @@ static int resolve_image(const struct store *store, const char *image, struct ar
 	return 0;
 }
 
-static int choose_quota(const struct store *store, int folder, struct root *root, struct error *e)
+static int choose_quota(const struct store *store, int folder, struct root *root, int *ret_claim, struct error *e)
 {
 	char why[256];
 	bool limited = root->size || root->inodes;
 
 	/* A project id is for good measure: use is known at once, and a limit can come later. */
 	if (!store->rootless && quota_counts(folder)) {
-		int r = quota_claim(store, &root->project, e);
+		int r = quota_claim(store, ret_claim, &root->project, e);
 
 		if (r)
 			return r;
@@ -286,12 +286,14 @@ static int pin(const struct store *store, int folder, const struct root *root, s
 static int create(const struct store *store, int folder, const char *name, struct root *root, struct error *e)
 {
 	struct error ignored;
+	auto_fd claim = -1;
 	int r = pin(store, folder, root, e);
 
 	if (!r)
-		r = choose_quota(store, folder, root, e);
+		r = choose_quota(store, folder, root, &claim, e);
 	if (!r && (root->quota || root->project))
 		r = root_save(folder, root, e);
+	claim = fd_close(claim);
 	if (!r)
 		r = root_renew_upper(store, folder, root, e);
 	if (!r)

@@ -194,8 +194,8 @@ int volume_each(const struct store *store, struct arena *arena,
 
 /* ---- create ---- */
 
-static int limit(const struct store *store, int data, const struct volume_request *request, uint32_t *ret_project,
-		 struct error *e)
+static int limit(const struct store *store, int data, const struct volume_request *request, int *ret_claim,
+		 uint32_t *ret_project, struct error *e)
 {
 	char why[256];
 	int r;
@@ -212,7 +212,7 @@ static int limit(const struct store *store, int data, const struct volume_reques
 		return error_refuse(e, ERROR_UNSUPPORTED,
 				    "volume '%s': a limit needs project quotas of the file system, here: %s",
 				    request->name, why);
-	r = quota_claim(store, ret_project, e);
+	r = quota_claim(store, ret_claim, ret_project, e);
 	if (!r)
 		r = quota_assign(data, *ret_project, e);
 	if (!r && (request->size || request->inodes))
@@ -223,7 +223,7 @@ static int limit(const struct store *store, int data, const struct volume_reques
 static int fill(const struct store *store, int folder, const struct volume_request *request, uint32_t *ret_project,
 		struct error *e)
 {
-	auto_fd data = -1;
+	auto_fd data = -1, claim = -1;
 	int r;
 
 	if (mkdirat(folder, DATA, 0755) < 0)
@@ -232,7 +232,7 @@ static int fill(const struct store *store, int folder, const struct volume_reque
 	if (!r && fchmod(data, 0755) < 0)
 		r = error_system(e, errno, "set the mode of the volume's folder");
 	if (!r)
-		r = limit(store, data, request, ret_project, e);
+		r = limit(store, data, request, &claim, ret_project, e);
 	if (!r)
 		r = save(folder, request, *ret_project, e);
 	if (!r && syncfs(folder) < 0)
