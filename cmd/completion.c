@@ -7,28 +7,41 @@
 #include "cmd/output.h"
 #include "cmd/verbs.h"
 
-/* What completes a value or an operand that is called so, as a command of bash. */
+/* What completes a value or an operand that is called so: a command of bash, or what a command of holm's lists. */
 static const struct {
-	const char *metavar, *command;
+	const char *metavar, *command, *list;
 } sources[] = {
-    {"DIR", "compgen -d -- \"$cur\""},
-    {"FILE", "compgen -f -- \"$cur\""},
-    {"SOCKET", "compgen -f -- \"$cur\""},
-    {"ID", "compgen -W \"$(\"${COMP_WORDS[0]}\" \"${root[@]}\" list --quiet 2>/dev/null)\" -- \"$cur\""},
-    {"NAME", "compgen -W \"$(\"${COMP_WORDS[0]}\" \"${root[@]}\" list --quiet 2>/dev/null)\" -- \"$cur\""},
-    {"VERB", "compgen -W \"$verbs\" -- \"$cur\""},
-    {"SHELL", "compgen -W bash -- \"$cur\""},
+    {"DIR", "compgen -d -- \"$cur\"", NULL},
+    {"FILE", "compgen -f -- \"$cur\"", NULL},
+    {"SOCKET", "compgen -f -- \"$cur\"", NULL},
+    {"SOURCE", "compgen -f -- \"$cur\"", NULL},
+    {"ID", NULL, "list --quiet"},
+    {"NAME", NULL, "list --quiet"},
+    {"IMAGE", NULL, "image list --quiet"},
+    {"VERB", "compgen -W \"$verbs\" -- \"$cur\"", NULL},
+    {"SHELL", "compgen -W bash -- \"$cur\"", NULL},
 };
 
-static const char *find_source(const char *metavar)
+/* What the commands of a verb are mostly given, beside its own "list --quiet": instances. */
+static const char *const with_instances[] = {"snapshot"};
+
+/* Ready to be followed by its arguments; *ret_list: they are a command of holm's. */
+static const char *find_source(const char *metavar, bool *ret_list)
 {
 	for (size_t i = 0; metavar && i < ARRAY_SIZE(sources); i++) {
 		const char *rest = str_after(metavar + (*metavar == '['), sources[i].metavar);
 
-		if (rest && strchr(" ]", *rest)) /* or the end */
-			return sources[i].command;
+		if (!rest || !strchr(" ]|.", *rest)) /* or the end */
+			continue;
+		*ret_list = sources[i].list;
+		return sources[i].list ? sources[i].list : sources[i].command;
 	}
 	return NULL;
+}
+
+static void print_reply(const char *source, bool is_list, struct str *out)
+{
+	str_addf(out, is_list ? "_holm_list %s" : "mapfile -t COMPREPLY < <(%s)", source);
 }
 
 /* "create:--bundle|create:-b": how a case of the script spells an option. */
@@ -45,7 +58,8 @@ static void print_values(const char *verb, const struct option_table *table, str
 {
 	for (size_t i = 0; i < table->n; i++) {
 		const struct option *option = &table->options[i];
-		const char *source = find_source(option->metavar);
+		bool is_list = false;
+		const char *source = find_source(option->metavar, &is_list);
 
 		if (!option->help || !option_has_value(option))
 			continue;
@@ -56,7 +70,9 @@ static void print_values(const char *verb, const struct option_table *table, str
 				str_addf(out, "%s%s", j ? " " : "", option->choices[j]);
 			str_add(out, "\" -- \"$cur\"); return ;;\n");
 		} else if (source) {
-			str_addf(out, " mapfile -t COMPREPLY < <(%s); return ;;\n", source);
+			str_add(out, " ");
+			print_reply(source, is_list, out);
+			str_add(out, "; return ;;\n");
 		} else {
 			str_add(out, " return ;;\n");
 		}
@@ -71,12 +87,49 @@ static void print_names(const struct option_table *table, struct str *out)
 	str_add(out, "--help");
 }
 
+/* The operands of a verb; of one with commands: the command, as its help names it, then what the verb is about. */
+static void print_operands(const struct verb *verb, struct str *out)
+{
+	bool is_list = false;
+	const char *source = find_source(verb->operands, &is_list);
+
+	if (str_equal(verb->operands, "COMMAND [OPERANDS]")) {
+		bool instances = false;
+
+		for (size_t i = 0; i < ARRAY_SIZE(with_instances); i++)
+			instances |= str_equal(verb->name, with_instances[i]);
+		str_addf(
+		    out,
+		    "\t%s) if ((COMP_CWORD == i + 1)); then mapfile -t COMPREPLY < <(compgen -W \"$(\"$program\" %s "
+		    "--help | "
+		    "sed -n 's/^  \\([a-z]*\\) .*/\\1/p')\" -- \"$cur\"); else _holm_list %s%slist --quiet; fi ;;\n",
+		    verb->name, verb->name, instances ? "" : verb->name, instances ? "" : " ");
+	} else if (source) {
+		str_addf(out, "\t%s) ", verb->name);
+		print_reply(source, is_list, out);
+		str_add(out, " ;;\n");
+	}
+}
+
 static void print_bash(struct str *out)
 {
 	str_add(out, "# bash completion for holm; written by 'holm completion bash'\n"
+		     "\n"
+		     "# What a command of holm's lists.  Bash takes a word apart at colons: what is before the last "
+		     "one is there.\n"
+		     "_holm_list()\n{\n"
+		     "\tlocal word=${COMP_LINE:0:COMP_POINT} head=''\n"
+		     "\tword=${word##*[[:space:]=]}\n"
+		     "\t[[ $word != *:* || $COMP_WORDBREAKS != *:* ]] || head=${word%\"${word##*:}\"}\n"
+		     "\tmapfile -t COMPREPLY < <(compgen -W \"$(\"$program\" \"${places[@]}\" \"$@\" 2>/dev/null)\" -- "
+		     "\"$word\")\n"
+		     "\tCOMPREPLY=(\"${COMPREPLY[@]#\"$head\"}\")\n"
+		     "}\n"
+		     "\n"
 		     "_holm()\n{\n"
 		     "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb='' options='' i\n"
-		     "\tlocal -a root=()\n"
+		     "\tlocal program=${COMP_WORDS[0]}\n"
+		     "\tlocal -a places=()\n"
 		     "\tlocal verbs=\"");
 	for (size_t i = 0; i < n_verbs; i++)
 		if (verbs[i]->summary)
@@ -92,7 +145,9 @@ static void print_bash(struct str *out)
 		if (option_has_value(option))
 			str_addf(out, "\t\t--%s) [[ ${COMP_WORDS[i + 1]} != = ]] || ((i++)); ((i++))%s ;;\n",
 				 option->name,
-				 str_equal(option->name, "root") ? "; root=(--root \"${COMP_WORDS[i]}\")" : "");
+				 str_equal(option->name, "root")   ? "; places+=(--root \"${COMP_WORDS[i]}\")"
+				 : str_equal(option->name, "data") ? "; places+=(--data \"${COMP_WORDS[i]}\")"
+								   : "");
 	}
 	str_add(out, "\t\t-*) ;;\n"
 		     "\t\t*) verb=${COMP_WORDS[i]}; break ;;\n"
@@ -120,12 +175,9 @@ static void print_bash(struct str *out)
 	    "\tif [[ $cur == -* ]]; then mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$cur\"); return; fi\n"
 	    "\tcase $verb in\n"
 	    "\t'') mapfile -t COMPREPLY < <(compgen -W \"$verbs\" -- \"$cur\") ;;\n");
-	for (size_t i = 0; i < n_verbs; i++) {
-		const char *source = find_source(verbs[i]->operands);
-
-		if (verbs[i]->summary && source)
-			str_addf(out, "\t%s) mapfile -t COMPREPLY < <(%s) ;;\n", verbs[i]->name, source);
-	}
+	for (size_t i = 0; i < n_verbs; i++)
+		if (verbs[i]->summary)
+			print_operands(verbs[i], out);
 	str_add(out, "\tesac\n"
 		     "}\n"
 		     "complete -o filenames -o bashdefault -F _holm holm\n");
