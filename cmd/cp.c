@@ -209,9 +209,14 @@ static int stage_fill(struct stage *stage, struct error *e)
 static int stage_pack(struct stage *stage, struct error *e)
 {
 	struct unpack_request request = {.operation = UNPACK_PACK};
-	const int fds[] = {stage->tree, STDOUT_FILENO};
+	int fds[] = {-1, STDOUT_FILENO}, r;
 
-	return stage_run(stage, &request, fds, ARRAY_SIZE(fds), e);
+	/* By its path: this process may have entered another mount namespace since (inside_open()). */
+	r = fd_open(AT_FDCWD, stage->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, NULL, &fds[0], e);
+	if (!r)
+		r = stage_run(stage, &request, fds, ARRAY_SIZE(fds), e);
+	fd_close(fds[0]);
+	return r;
 }
 
 /* ---- the verb ---- */

@@ -601,6 +601,9 @@ static const struct spec_mount mounts[] = {
     MOUNT("/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev"),
     MOUNT("/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", "ro"),
 };
+/* gid 5, tty, is none of the single id that an ordinary user maps. */
+static const struct spec_mount rootless_pts =
+    MOUNT("/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620");
 static const struct spec_mount cgroup_mounts[] = {
     MOUNT("/sys/fs/cgroup", "cgroup", "cgroup", "nosuid", "noexec", "nodev", "relatime", "ro"),
     MOUNT("/sys/fs/cgroup", "cgroup", "cgroup", "nosuid", "noexec", "nodev", "relatime"),
@@ -720,6 +723,8 @@ static int build_mounts(struct builder *b)
 
 	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++)
 		add_mount(b, &mounts[i]);
+	if (b->runtime->rootless)
+		add_mount(b, &rootless_pts);
 	/* sysfs belongs to a network namespace: nobody may mount one in another's. */
 	if (!b->own_network && b->spec.linux_.namespaces[SPEC_NS_USER].present)
 		add_mount(b, &host_sys);

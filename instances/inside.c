@@ -4,16 +4,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/securebits.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/sys.h"
 #include "instances/quiet.h"
+#include "runtime/idmap.h"
 #include "storage/root.h"
 
 enum { LOOKUP_TRIES = 2000 }; /* openat2(2) answers EAGAIN while somebody renames: at least 2 ms */
@@ -66,6 +72,73 @@ static int open_running(const struct runtime *runtime, const struct instance *i,
 	return r;
 }
 
+/* ---- an ordinary user's instance that does not run ---- */
+
+_Noreturn static void write_maps(int socket, const struct idmap *map)
+{
+	struct error e = ERROR_INIT;
+	char ready;
+	int r;
+
+	if (read(socket, &ready, 1) != 1)
+		_exit(EXIT_FAILURE);
+	r = idmap_write(getppid(), map, &e);
+	if (write(socket, &e, sizeof(e)) != sizeof(e) || r)
+		_exit(EXIT_FAILURE);
+	_exit(EXIT_SUCCESS);
+}
+
+/* The maps are written from outside, by a child that is born before. */
+static int enter_namespaces(const struct idmap *map, struct error *e)
+{
+	struct error said = ERROR_INIT;
+	int pair[2], status = 0, r = 0;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_system(e, errno, "make a socket pair");
+	pid = fork();
+	if (!pid) {
+		fd_close(pair[0]);
+		write_maps(pair[1], map);
+	}
+	fd_close(pair[1]);
+	if (pid < 0)
+		r = error_system(e, errno, "fork");
+	else if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
+		r = error_system(e, errno, "make a user namespace for its ids");
+	else if (write(pair[0], "", 1) != 1 || read(pair[0], &said, sizeof(said)) != sizeof(said))
+		r = error_refuse(e, ERROR_SYSTEM, "its ids can't be mapped");
+	fd_close(pair[0]);
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (!r && status) {
+		*e = said;
+		return error_return(e);
+	}
+	return r;
+}
+
+/*
+ * Its files have ids that only a user namespace like its own gives an ordinary user, and only in there may he mount: this process enters
+ * one, for the rest of its life.
+ */
+static int become_like(const struct instance *i, struct error *e)
+{
+	struct spec spec;
+	int r = instance_load_spec(i, &spec, e);
+	const struct spec_linux *l = &spec.linux_;
+
+	if (r)
+		return r;
+	r = enter_namespaces(&(struct idmap){l->uid_mappings, l->gid_mappings, l->n_uid_mappings, l->n_gid_mappings},
+			     e);
+	spec_release(&spec);
+	if (!r && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
+		r = error_system(e, errno, "become root of its user namespace");
+	return r;
+}
+
 static int open_stopped(const struct runtime *runtime, const struct instance *i, struct inside *ret, struct error *e)
 {
 	const struct root_view view = {.user_namespace = -1};
@@ -73,6 +146,8 @@ static int open_stopped(const struct runtime *runtime, const struct instance *i,
 	int r = store_open(runtime->data, false, &store, e);
 
 	store.rootless = runtime->rootless;
+	if (!r && runtime->rootless && geteuid())
+		r = become_like(i, e);
 	return r ? r : root_open(&store, i->folder, &view, &ret->root, e);
 }
 

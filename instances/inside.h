@@ -18,7 +18,10 @@ struct inside {
 
 #define INSIDE_INIT ((struct inside){.root = -1})
 
-/* The instance is locked. */
+/*
+ * The instance is locked.  To open one that does not run, an ordinary user's process enters a user and a mount namespace and is root
+ * there from then on; files of the host that are its user's stay so.
+ */
 int inside_open(const struct runtime *runtime, const struct instance *instance, struct inside *ret,
 		struct error *e) must_check;
 void inside_close(struct inside *inside);

@@ -143,10 +143,33 @@ static int reopen_folder(int folder, int *ret_fd, struct error *e)
 	return r;
 }
 
+/* Somebody who only looks has no user namespace yet in which an ordinary user may mount: one of its own id. */
+static int enter_own(struct error *e)
+{
+	const struct {
+		const char *path;
+		unsigned id;
+	} maps[] = {{"/proc/self/uid_map", geteuid()}, {"/proc/self/gid_map", getegid()}};
+	char line[32];
+	int r;
+
+	if (unshare(CLONE_NEWUSER) < 0)
+		return error_system(e, errno, "make a user namespace to mount in");
+	r = file_write(AT_FDCWD, "/proc/self/setgroups", "deny", 4);
+	for (size_t i = 0; i < ARRAY_SIZE(maps) && !r; i++) {
+		snprintf(line, sizeof(line), "0 %u 1", maps[i].id);
+		r = file_write(AT_FDCWD, maps[i].path, line, strlen(line));
+	}
+	return r ? error_system(e, -r, "map the user's own id") : 0;
+}
+
 static int enter(const struct opening *o, struct error *e)
 {
 	struct mount_attr attr = {.propagation = PROPAGATION_PRIVATE};
+	int r = o->store->rootless && o->view->user_namespace < 0 && geteuid() ? enter_own(e) : 0;
 
+	if (r)
+		return r;
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (o->store->rootless && o->view->user_namespace >= 0) {
 		if (setns(o->view->user_namespace, CLONE_NEWUSER) < 0)
@@ -286,7 +309,7 @@ int root_open(const struct store *store, int folder, const struct root_view *vie
 		r = settle(store, folder, &root, view->is_volatile, &arena, e);
 	if (r)
 		return r;
-	if (store->rootless && view->user_namespace >= 0)
+	if (store->rootless && (view->user_namespace >= 0 || geteuid()))
 		return mount_by_child(&o, ret_tree, e);
 	r = gather(&o, e);
 	if (!r)

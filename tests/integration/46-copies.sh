@@ -130,3 +130,38 @@ else
 	skip 'commit of one on an image file' 'no mksquashfs'
 fi
 is 'no push is left' "$(ls "$data/pushes" 2>/dev/null)" ''
+
+# --- an ordinary user ------------------------------------------------------------------------------------------------------------
+
+user=12345
+mkdir -p "$work/user/bin"
+cp "$BUILD"/holm "$BUILD"/holm-monitor "$BUILD"/holm-unpack "$work/user/bin/"
+cp -a "$rootfs" "$work/user/rootfs"
+echo mine >"$work/user/file"
+chown -R $user:$user "$work/user"
+as_user() {
+	env -i PATH="$PATH" XDG_RUNTIME_DIR="$work/user" HOME="$work/user" setpriv --reuid=$user --regid=$user --clear-groups timeout 20 "$@"
+}
+own=$work/user/bin/holm
+if as_user "$own" launch --name own --network none --pids -1 --rootfs "$work/user/rootfs" sleep 1000 >"$work/said" 2>&1; then
+	as_user "$own" exec own sh -c 'echo inside >/etc/inside'
+	check 'user, running: in' as_user "$own" cp "$work/user/file" own:/etc/running
+	check 'user, running: out' as_user "$own" cp own:/etc/inside "$work/user/out-running"
+	as_user "$own" stop --timeout 0 own
+	check 'user, stopped: in' as_user "$own" cp "$work/user/file" own:/etc/stopped
+	check 'user, stopped: out' as_user "$own" cp own:/etc/inside "$work/user/out-stopped"
+	check 'user, stopped: a folder' as_user "$own" cp -a own:/etc "$work/user/etc"
+	tar -C "$work/user" -cf "$work/user/tar" file
+	tar_in() { as_user "$own" cp - own:/tmp <"$work/user/tar"; }
+	check 'user, stopped: a tar in' tar_in
+	is 'user, stopped: a tar out' "$(as_user "$own" cp own:/etc - | tar -xOf - etc/stopped)" mine
+	is 'what came out is the user'"'"'s' "$(stat -c %u:%g "$work/user"/out-* "$work/user/etc/running"; cat "$work/user/out-stopped")" \
+		$'12345:12345\n12345:12345\n12345:12345\ninside'
+	as_user "$own" start own
+	is 'what went in is root'"'"'s' "$(as_user "$own" exec own sh -c 'stat -c %u:%g /etc/running /etc/stopped /tmp/file; cat /tmp/file')" \
+		$'0:0\n0:0\n0:0\nmine'
+	as_user "$own" remove --force own
+else
+	not_ok 'an ordinary user launches an instance' "$(cat "$work/said")"
+fi
+is 'nothing of it is left' "$(find "$work/user/.local/share/holm/instances" "$work/user/.local/share/holm/tmp" -mindepth 1)" ''
