@@ -119,42 +119,6 @@ else
 	refuses 'a limit of files alone is refused there' 'a limit of files needs one of bytes too' holm run "$id"
 fi
 
-# --- limits: project quotas ----------------------------------------------------------------------------------------------------
-
-# quota_case TYPE MAKER...: the same on a file system of that type
-quota_case() {
-	local type=$1 disk=$work/$1.img mount=$work/$1 before
-	shift
-	command -v "$1" >/dev/null || { skip "project quotas of $type" "there is no $1"; return; }
-	truncate -s 512M "$disk"
-	"$@" "$disk" >"$work/said" 2>&1 && mkdir "$mount" && mount -o loop,prjquota "$disk" "$mount" 2>>"$work/said" ||
-		{ skip "project quotas of $type" "this kernel can't mount it with them"; return; }
-	before=$data
-	data=$mount/data
-	like "$type: holm check sees them" "$("$HOLM" --data "$data" check)" 'holm.storage.size +yes +project quotas'
-	storage_bundle '.holm.storage.size = "20M" | .holm.storage.inodes = 100' -- sh -c "$full; rm /big
-		i=0; while [ \$i -lt 300 ] && touch /f\$i 2>/dev/null; do i=\$((i + 1)); done; [ \$i -gt 50 ] && [ \$i -le 100 ] && echo limited"
-	like "$type: bytes and files are limited, and df shows it" "$(holm run "$id" 2>&1)" \
-		$'No space left on device\n.* 20480 .*\nlimited$'
-	is "$type: the host is not full" "$(dd if=/dev/zero of="$mount/host" bs=1M count=50 2>&1 | tail -n 1 | cut -d' ' -f1)" 52428800
-	is "$type: the project id is given back" "$(ls "$data/projects")" ''
-	storage_bundle --argjson base 100000 '.holm.storage.size = "20M"' "$user_namespace" -- sh -c "$full"
-	like "$type: in a user namespace too" "$(holm run "$id" 2>&1)" $'No space left on device\n.* 20480 '
-	storage_bundle '.holm.storage.volatile = true' -- sh -c 'dd if=/dev/zero of=/big bs=1M count=3 2>/dev/null; sync; sleep 100'
-	run_detached
-	wait_for 20 eval '[ "$("$HOLM" --data "$data" storage -f json | jq ".instances[0].ownBytes >= 3145728")" = true ]'
-	fact "$type: use is counted also without a limit" "$("$HOLM" --data "$data" storage -f json)" \
-		'.instances[0] | .counted and .ownBytes >= 3145728 and .ownBytes < 4000000 and .ownFiles < 20'
-	holm delete --force "$id"
-	rm -r "$data"
-	data=$before
-	umount "$mount"
-	rm "$disk"
-}
-
-quota_case ext4 mkfs.ext4 -q -F -O quota,project
-quota_case xfs mkfs.xfs -q
-
 # --- where the kernel's overlay can't be ---------------------------------------------------------------------------------------------
 
 if [ -x /usr/bin/fuse-overlayfs ] && [ -w /dev/fuse ]; then
