@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "spec/json.h"
 #include "storage/archive.h"
 #include "storage/image_export.h"
+#include "storage/image_pin.h"
 #include "storage/root.h"
 #include "storage/snapshot.h"
 #include "storage/unpack_client.h"
@@ -37,7 +39,8 @@ struct work {
 	size_t n_pushes;
 	struct archive_part *parts;
 	size_t n;
-	uint64_t attributes; /* extended attributes that layers can't have */
+	uint64_t attributes;   /* extended attributes that layers can't have */
+	struct image_pin *pin; /* of the image that the folder below its root became; NULL: none did */
 };
 
 static int add_part(struct work *work, const char *name, const char *file, struct error *e)
@@ -71,14 +74,50 @@ static int write_record(struct work *work, bool runs, struct error *e)
 	return r ? error_system(e, -r, "write '" EXPORT_RECORD "'") : 0;
 }
 
+/* A config.json as it is on the other side, where the root lies on an image. */
+static int name_image(struct work *work, const char *text, const char **ret, struct error *e)
+{
+	auto_free char *own = NULL;
+	struct spec spec;
+	int r;
+
+	*ret = text;
+	if (!work->pin)
+		return 0;
+	r = spec_parse(text, strlen(text), INSTANCE_CONFIG, &spec, e);
+	if (r)
+		return r;
+	if (!spec.holm)
+		spec.holm = arena_new(work->arena, struct spec_holm);
+	spec.holm->image = work->root.image;
+	spec.root_path = "rootfs";
+	own = spec_encode(&spec, JSON_INDENT_TAB);
+	*ret = arena_strdup(work->arena, own);
+	spec_release(&spec);
+	return 0;
+}
+
+static int name_images(struct work *work, struct error *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < work->snapshots.n && !r; i++)
+		if (work->snapshots.items[i].config)
+			r = name_image(work, work->snapshots.items[i].config, &work->snapshots.items[i].config, e);
+	return r;
+}
+
 static int write_config(struct work *work, struct error *e)
 {
 	auto_free char *text = NULL;
 	size_t size = 0;
+	const char *own;
 	int r = file_read(work->instance->folder, INSTANCE_CONFIG, CONFIG_MAX, &text, &size);
 
+	if (!r && (r = name_image(work, text, &own, e)))
+		return r;
 	if (!r)
-		r = file_create(work->folder, INSTANCE_CONFIG, 0600, text, size);
+		r = file_create(work->folder, INSTANCE_CONFIG, 0600, own, strlen(own));
 	return r ? error_system(e, -r, "copy '%s/" INSTANCE_CONFIG "'", work->instance->path) : 0;
 }
 
@@ -197,6 +236,96 @@ static int pack_written(struct work *work, struct error *e)
 
 /* ---- what it lies on ---- */
 
+static int take_lower(int *fd, const char *name, void *data, struct error *e)
+{
+	return fd_open(*fd, ".", O_RDONLY | O_DIRECTORY, name, data, e);
+}
+
+/* An image file is mounted nowhere, so that holm-unpack can't shut itself in: its copy is taken. */
+static int open_below(struct work *work, struct push *copy, int *ret_fd, struct error *e)
+{
+	const struct root below = {.file = work->root.file, .folder = work->root.folder};
+	auto_fd fd = -1;
+	int r = root_each_lower(work->store, &below, take_lower, &fd, e);
+
+	if (r || !below.file) {
+		*ret_fd = take_fd(&fd);
+		return r;
+	}
+	return push_copy(work->store, fd, copy, NULL, e) ?: push_open(work->store, copy->id, ret_fd, e);
+}
+
+static int commit_below(struct work *work, int fd, struct error *e)
+{
+	struct image_commit commit = {
+	    .pin = work->pin, .folders = &fd, .n_folders = 1, .comment = "root of an instance"};
+	struct image_config config = {0};
+	struct image image;
+	struct spec spec;
+	int r = instance_load_spec(work->instance, &spec, e);
+
+	if (r)
+		return r;
+	if (spec.process)
+		config = (struct image_config){.cmd = spec.process->args,
+					       .n_cmd = spec.process->n_args,
+					       .env = spec.process->env,
+					       .n_env = spec.process->n_env,
+					       .working_dir = spec.process->cwd};
+	commit.config = &config;
+	r = image_commit(work->store, &commit, work->arena, &image, e);
+	spec_release(&spec);
+	if (r)
+		return r;
+	work->root.image = arena_format(work->arena, "exported/%.12s", store_digest_hex(image.digest));
+	work->root.digest = image.digest;
+	work->root.layers = image.layers;
+	work->root.n_layers = image.n_layers;
+	work->root.file = work->root.folder = NULL;
+	return 0;
+}
+
+/* What lies below becomes an image without a name, which goes with the export. */
+static int make_image(struct work *work, struct error *e)
+{
+	auto_push copy = PUSH_INIT;
+	const char *id = copy.id;
+	struct error ignored;
+	auto_fd fd = -1;
+	int r = open_below(work, &copy, &fd, e);
+
+	if (!r) {
+		work->pin = calloc(1, sizeof(*work->pin));
+		r = work->pin ? pin_open(work->store, work->pin, e) : error_system(e, ENOMEM, "export");
+		if (r) {
+			free(work->pin);
+			work->pin = NULL;
+		}
+	}
+	r = r ?: commit_below(work, fd, e);
+	if (copy.lock >= 0) {
+		push_release(&copy);
+		if (push_drop(work->store, &id, 1, &ignored))
+			log_warning("%s", ignored.text);
+	}
+	if (r)
+		error_context(e, "an image of what its root lies on");
+	return r ?: name_images(work, e);
+}
+
+static void drop_image(struct work *work)
+{
+	struct image_freed freed;
+	struct error ignored;
+
+	if (!work->pin)
+		return;
+	pin_close(work->store, work->pin);
+	free(work->pin);
+	if (image_prune(work->store, false, false, NULL, NULL, &freed, &ignored))
+		log_warning("%s", ignored.text);
+}
+
 static int export_image(struct work *work, struct error *e)
 {
 	const char *digest = work->root.digest;
@@ -210,9 +339,6 @@ static int export_image(struct work *work, struct error *e)
 
 	if (!work->request->all)
 		return 0;
-	if (!digest)
-		return error_refuse(e, ERROR_UNSUPPORTED, "its root is '%s' and no image, which --all can't take along",
-				    work->root.folder ?: work->root.file);
 	r = image_export(work->store, &export, &changed, e);
 	if (r) {
 		error_context(e, "image '%s'", work->root.image ?: digest);
@@ -251,9 +377,11 @@ static int gather(struct work *work, struct error *e)
 	if (mkdirat(work->tmp.fd, PARTS, 0700) < 0)
 		return error_system(e, errno, "make a folder in '%s/tmp'", work->store->path);
 	work->parts = arena_array(work->arena, struct archive_part, work->n_pushes + 8);
-	return fd_open(work->tmp.fd, PARTS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, NULL, &work->folder, e) ?:
-	       pack_written(work, e) ?:
-	       export_image(work, e);
+	if (work->request->all && !work->root.digest)
+		r = make_image(work, e);
+	return r ?: fd_open(work->tmp.fd, PARTS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, NULL, &work->folder, e) ?:
+		    pack_written(work, e) ?:
+		    export_image(work, e);
 }
 
 static int write_out(struct work *work, int fd, struct error *e)
@@ -303,5 +431,6 @@ int export_make(const struct runtime *runtime, struct instance *instance, const 
 
 	fd_close(work.folder);
 	store_tmp_drop(store, &work.tmp);
+	drop_image(&work);
 	return r;
 }

@@ -146,9 +146,11 @@ int image_measure(const struct store *store, const struct image *image, uint64_t
  * form (character device 0:0, overlay.opaque) and may be hostile; nobody may write to them meanwhile.
  */
 struct image_commit {
-	const char *reference; /* replaced when it is there */
-	const char *parent;    /* NULL: from nothing */
-	const int *folders;    /* O_RDONLY | O_DIRECTORY, borrowed */
+	const char *reference; /* replaced when it is there; NULL: it gets no name */
+	struct image_pin
+	    *pin;	    /* which keeps what was made until the caller closes it; NULL: none, then it has a name */
+	const char *parent; /* NULL: from nothing */
+	const int *folders; /* O_RDONLY | O_DIRECTORY, borrowed */
 	size_t n_folders;
 	const struct image_config *config; /* NULL: the parent's */
 	const char *author, *comment;	   /* NULL: none */

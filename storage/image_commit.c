@@ -21,6 +21,7 @@ struct work {
 	struct image parent;
 	char *parent_config;
 	size_t parent_size;
+	const char *digest; /* of what was made */
 };
 
 static int load_parent(struct work *work, struct error *e)
@@ -86,11 +87,12 @@ static int write_image(struct work *work, const struct layer_jobs *jobs, const c
 		return r;
 	digest_hex(manifest, strlen(manifest), hex);
 	snprintf(digest, sizeof(digest), "sha256:%s", hex);
+	work->digest = arena_strdup(work->arena, digest);
 	r = pin_add_blob(work->pin, config_hex, e) ?: pin_add_blob(work->pin, hex, e) ?:
 	    pin_write(work->store, work->pin, e);
 	return r ?: store_write_blob(work->store, config, strlen(config), config_hex, e) ?:
 		    store_write_blob(work->store, manifest, strlen(manifest), hex, e) ?:
-		    image_write_reference(work->store, reference, digest, e);
+		    (reference ? image_write_reference(work->store, reference, digest, e) : 0);
 }
 
 static int commit_image(struct work *work, const char *reference, struct error *e)
@@ -109,18 +111,20 @@ static int commit_image(struct work *work, const char *reference, struct error *
 int image_commit(const struct store *store, const struct image_commit *commit, struct arena *arena, struct image *ret,
 		 struct error *e)
 {
-	auto_free struct image_pin *pin = calloc(1, sizeof(*pin));
-	struct work work = {.store = store, .commit = commit, .arena = arena, .pin = pin};
-	const char *reference;
-	int r = image_normalize(commit->reference, arena, &reference, e);
+	auto_free struct image_pin *own = commit->pin ? NULL : calloc(1, sizeof(*own));
+	struct work work = {.store = store, .commit = commit, .arena = arena, .pin = commit->pin ?: own};
+	const char *reference = NULL;
+	int r = commit->reference ? image_normalize(commit->reference, arena, &reference, e) : 0;
 
-	if (!r && !pin)
+	if (!r && !work.pin)
 		r = error_system(e, ENOMEM, "commit");
-	r = r ?: pin_open(store, pin, e);
+	if (!r && own)
+		r = pin_open(store, own, e);
 	if (r)
 		return r;
-	r = commit_image(&work, reference, e) ?: image_load(store, reference, arena, ret, e);
+	r = commit_image(&work, reference, e) ?: image_load(store, reference ?: work.digest, arena, ret, e);
 	free(work.parent_config);
-	pin_close(store, pin);
+	if (own)
+		pin_close(store, own);
 	return r;
 }

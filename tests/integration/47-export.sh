@@ -68,8 +68,19 @@ check 'whose sums sha256sum reads' sh -c 'cd "$1" && sha256sum --quiet -c manife
 	jq -r ".parts[] | \"\(.sha256)  \(.name)\"" manifest.json | sha256sum --quiet -c -' - "$work/unpacked"
 refuses 'no such instance' 'there is no instance' holm export "$prefix-none" "$work/none"
 launch folder -- sh -c 'trap exit TERM; while :; do sleep 0.05; done' >/dev/null
-refuses 'a root that is no image has none to take along' '--all can.t take along' holm export --all "$prefix-folder" "$work/none"
-is 'nothing is made then' "$(ls -A "$work" | grep -c none)" 0
+holm exec "$prefix-folder" sh -c 'echo written >/etc/written; rm /etc/group'
+holm snapshot create "$prefix-folder" one >/dev/null
+images=$(holm image list -q; ls "$data/layers" "$data/blobs/sha256")
+check 'one on a folder of the host' holm export --all "$prefix-folder" "$work/folder"
+is 'whose image leaves nothing here' "$(holm image list -q; ls "$data/layers" "$data/blobs/sha256"; ls "$data/tmp")" "$images"
+if command -v mksquashfs >/dev/null && mksquashfs "$rootfs" "$work/root.sqfs" -quiet -no-progress >/dev/null 2>&1; then
+	holm launch --name "$prefix-file" --network none "$work/root.sqfs" sleep 1000 >/dev/null
+	check 'one on an image file' holm export --all "$prefix-file" "$work/file"
+	holm remove --force "$prefix-file"
+	is 'whose copy goes' "$(ls "$data/pushes" | wc -l)" 3
+else
+	skip 'one on an image file' 'no mksquashfs'
+fi
 
 # --- in -------------------------------------------------------------------------------------------------------------------------
 
@@ -97,6 +108,12 @@ is 'which has what it had' "$(inside_there "$prefix-third" 'cat /etc/first; ls /
 check 'out once more, and in' sh -c '"$1" --root "$2" --data "$3" export "$4" - | "$1" --root "$2" --data "$3" import - "$5"' \
 	- "$HOLM" "$work/state-there" "$there" "$prefix-other" "$prefix-fifth"
 is 'nothing is half made' "$(ls "$there/tmp")" ''
+check 'one that lay on a folder' holm_there import --start "$work/folder" "$prefix-moved"
+is 'has all that was there, on an image' "$(inside_there "$prefix-moved" 'cat /etc/written; ls /etc/group 2>/dev/null; grep -c root /etc/passwd'; jq -r '.digest | .[:7]' "$there/instances/$prefix-moved/root.json")" \
+	$'written\n1\nsha256:'
+check 'and goes back to its snapshot' holm_there snapshot restore --restart --config "$prefix-moved" one
+is 'where it is the same' "$(wait_for 10 inside_there "$prefix-moved" true; inside_there "$prefix-moved" 'cat /etc/written')" written
+[ ! -e "$work/file" ] || check 'one that lay on an image file' holm_there import --start "$work/file"
 holm_there remove --force --all >/dev/null 2>&1
 is 'and all of it goes' "$(rest | grep -v :)" ''
 
