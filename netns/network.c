@@ -695,7 +695,7 @@ static int make_bridge(const struct store *store, struct netlink *netlink, struc
 	int r;
 
 	make_bridge_mac(network, mac);
-	link_create_bridge(netlink, network->bridge, mac, mtu);
+	link_create_bridge(netlink, network->bridge, mac, mtu, network_is_routed(network) ? LINK_GROUP_ROUTED : 0);
 	netlink_may_exist(netlink);
 	r = netlink_commit(netlink, e) ?: link_find(netlink, network->bridge, &link, e);
 	if (r)

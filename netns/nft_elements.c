@@ -80,8 +80,8 @@ static void change_one(struct nft *nft, bool add, enum nft_set which, const void
 }
 
 /* An interval: its first address, and the one after its last as the end. */
-void nft_change_subnet(struct nft *nft, bool add, enum nft_set which, const struct net_address *subnet,
-		       const char *what)
+static void change_subnet(struct nft *nft, bool add, enum nft_set which, const struct net_address *subnet,
+			  const char *what)
 {
 	struct net_address last = address_last(subnet), end = address_at(&last, 1);
 	size_t size = address_bits(subnet->family) / 8;
@@ -93,6 +93,25 @@ void nft_change_subnet(struct nft *nft, bool add, enum nft_set which, const stru
 		nftnl_set_elem_set_u32(elements_add(&elements, end.bytes, size), NFTNL_SET_ELEM_FLAGS,
 				       NFT_SET_ELEM_INTERVAL_END);
 	elements_end(&elements);
+}
+
+void nft_add_lan(struct nft *nft, const char *const *subnets, size_t n)
+{
+	const char *what = "lay the table of the lan";
+	struct elements elements;
+
+	for (size_t i = 0; i < n; i++) {
+		struct net_address subnet;
+		unsigned first;
+
+		if (address_parse_subnet(subnets[i], &subnet))
+			continue;
+		elements_begin(&elements, nft, true, subnet.family == AF_INET ? LAN4 : LAN6, what);
+		first = subnet.bytes[0] << 8 | subnet.bytes[1];
+		for (unsigned block = first; block < first + (1U << (16 - subnet.prefix)); block++)
+			elements_add(&elements, (const uint8_t[]){block >> 8, block}, L_BLOCK);
+		elements_end(&elements);
+	}
 }
 
 static void change_local(struct nft *nft, bool add, const struct net_address *subnet, const char *bridge,
@@ -135,7 +154,7 @@ static void change_network(struct nft *nft, bool add, const struct net_network *
 			continue;
 		change_local(nft, add, subnets[i], network->bridge, what);
 		if (network->type == NET_TYPE_BRIDGE)
-			nft_change_subnet(nft, add, i ? NAT6 : NAT4, subnets[i], what);
+			change_subnet(nft, add, i ? NAT6 : NAT4, subnets[i], what);
 	}
 }
 
@@ -151,8 +170,8 @@ void nft_remove_network(struct nft *nft, const struct net_network *network)
 
 static void change_counters(struct nft *nft, bool add, const struct net_member *member)
 {
-	static const enum nft_set sets4[] = {SENT_LAN4, SENT_WAN4, RECEIVED_LAN4, RECEIVED_WAN4};
-	static const enum nft_set sets6[] = {SENT_LAN6, SENT_WAN6, RECEIVED_LAN6, RECEIVED_WAN6};
+	static const enum nft_set sets4[] = {SENT4, SENT_LAN4, RECEIVED4, RECEIVED_LAN4};
+	static const enum nft_set sets6[] = {SENT6, SENT_LAN6, RECEIVED6, RECEIVED_LAN6};
 	const char *what = add ? "add the instance's counters" : "remove the instance's counters";
 
 	for (size_t i = 0; i < ARRAY_SIZE(sets4); i++) {
@@ -393,31 +412,49 @@ void nft_remove_ports(struct nft *nft, const struct net_member *member, const st
 	}
 }
 
-static int read_counter(struct nft *nft, enum nft_set which, const struct net_address *address, uint64_t *bytes,
-			uint64_t *packets, struct error *e)
+static int read_counter(struct nft *nft, enum nft_set which4, enum nft_set which6, const struct net_member *member,
+			uint64_t *ret_bytes, uint64_t *ret_packets, struct error *e)
 {
-	struct element element;
-	int r;
+	const struct net_address *addresses[] = {&member->address4, &member->address6};
+	const enum nft_set sets[] = {which4, which6};
+	int r = 0;
 
-	if (!address->family)
-		return 0;
-	r = find_element(nft, which, address->bytes, address_bits(address->family) / 8, &element, e);
-	*bytes += element.bytes;
-	*packets += element.packets;
+	*ret_bytes = *ret_packets = 0;
+	for (size_t i = 0; !r && i < ARRAY_SIZE(sets); i++) {
+		struct element element;
+
+		if (!addresses[i]->family)
+			continue;
+		r = find_element(nft, sets[i], addresses[i]->bytes, address_bits(addresses[i]->family) / 8, &element,
+				 e);
+		*ret_bytes += element.bytes;
+		*ret_packets += element.packets;
+	}
 	return r;
 }
 
+static uint64_t rest(uint64_t all, uint64_t part)
+{
+	return all > part ? all - part : 0;
+}
+
+/* The part first: what comes between the two looks makes the rest too large for a moment, never negative. */
 int nft_read_counters(struct nft *nft, const struct net_member *member, struct net_counters *ret, struct error *e)
 {
-	const struct net_address *four = &member->address4, *six = &member->address6;
-	struct net_traffic *lan = &ret->lan, *wan = &ret->wan;
+	struct net_traffic *lan = &ret->lan, *wan = &ret->wan, all;
+	int r = read_counter(nft, SENT_LAN4, SENT_LAN6, member, &lan->sent_bytes, &lan->sent_packets, e)
+		    ?: read_counter(nft, RECEIVED_LAN4, RECEIVED_LAN6, member, &lan->received_bytes,
+				    &lan->received_packets, e)
+		    ?: read_counter(nft, SENT4, SENT6, member, &all.sent_bytes, &all.sent_packets, e)
+		    ?: read_counter(nft, RECEIVED4, RECEIVED6, member, &all.received_bytes, &all.received_packets, e);
 
-	return read_counter(nft, SENT_LAN4, four, &lan->sent_bytes, &lan->sent_packets, e)
-		       ?: read_counter(nft, SENT_LAN6, six, &lan->sent_bytes, &lan->sent_packets, e)
-		       ?: read_counter(nft, SENT_WAN4, four, &wan->sent_bytes, &wan->sent_packets, e)
-		       ?: read_counter(nft, SENT_WAN6, six, &wan->sent_bytes, &wan->sent_packets, e)
-		       ?: read_counter(nft, RECEIVED_LAN4, four, &lan->received_bytes, &lan->received_packets, e)
-		       ?: read_counter(nft, RECEIVED_LAN6, six, &lan->received_bytes, &lan->received_packets, e)
-		       ?: read_counter(nft, RECEIVED_WAN4, four, &wan->received_bytes, &wan->received_packets, e)
-		       ?: read_counter(nft, RECEIVED_WAN6, six, &wan->received_bytes, &wan->received_packets, e);
+	if (r)
+		return r;
+	*wan = (struct net_traffic){
+	    .sent_bytes = rest(all.sent_bytes, lan->sent_bytes),
+	    .sent_packets = rest(all.sent_packets, lan->sent_packets),
+	    .received_bytes = rest(all.received_bytes, lan->received_bytes),
+	    .received_packets = rest(all.received_packets, lan->received_packets),
+	};
+	return 0;
 }

@@ -16,11 +16,12 @@
 
 #include "base/str.h"
 #include "netns/address.h"
+#include "netns/link.h"
 
 /* ---- sets and maps ---- */
 
 /* nft(8)'s numbers for types, which it needs to print sets; a concatenation is six bits each. */
-enum { T_FAMILY = 2, T_IP4 = 7, T_IP6 = 8, T_PROTOCOL = 12, T_PORT = 13, T_NAME = 41 };
+enum { T_FAMILY = 2, T_INTEGER = 4, T_IP4 = 7, T_IP6 = 8, T_PROTOCOL = 12, T_PORT = 13, T_NAME = 41 };
 #define T2(a, b) ((a) << 6 | (b))
 #define T3(a, b, c) (T2(a, b) << 6 | (c))
 
@@ -42,25 +43,25 @@ static const struct {
     [OPENED4] = {"opened4", T_NAME, L_NAME}, /* uplinks that forward only because of us */
     [OPENED6] = {"opened6", T_NAME, L_NAME},
     [OPENED_FAMILIES] = {"opened_families", T_FAMILY, 1},
-    [LAN4] = {"lan4", T_IP4, L_IP4, .flags = NFT_SET_INTERVAL},
-    [LAN6] = {"lan6", T_IP6, L_IP6, .flags = NFT_SET_INTERVAL},
+    [LAN4] = {"lan4", T_INTEGER, L_BLOCK}, /* the first 16 bits of an address */
+    [LAN6] = {"lan6", T_INTEGER, L_BLOCK},
     [PORTS4] = {"ports4", T3(T_IP4, T_PROTOCOL, T_PORT), L_IP4 + 2 * L_FIELD, T2(T_IP4, T_PORT), L_IP4 + L_FIELD,
 		NFT_SET_MAP},
     [PORTS6] = {"ports6", T3(T_IP6, T_PROTOCOL, T_PORT), L_IP6 + 2 * L_FIELD, T2(T_IP6, T_PORT), L_IP6 + L_FIELD,
 		NFT_SET_MAP},
     [PORTS4_ANY] = {"ports4_any", T2(T_PROTOCOL, T_PORT), 2 * L_FIELD, T2(T_IP4, T_PORT), L_IP4 + L_FIELD, NFT_SET_MAP},
     [PORTS6_ANY] = {"ports6_any", T2(T_PROTOCOL, T_PORT), 2 * L_FIELD, T2(T_IP6, T_PORT), L_IP6 + L_FIELD, NFT_SET_MAP},
+    [SENT4] = {"sent4", T_IP4, L_IP4, .counter = true},
+    [SENT6] = {"sent6", T_IP6, L_IP6, .counter = true},
     [SENT_LAN4] = {"sent_lan4", T_IP4, L_IP4, .counter = true},
     [SENT_LAN6] = {"sent_lan6", T_IP6, L_IP6, .counter = true},
-    [SENT_WAN4] = {"sent_wan4", T_IP4, L_IP4, .counter = true},
-    [SENT_WAN6] = {"sent_wan6", T_IP6, L_IP6, .counter = true},
+    [RECEIVED4] = {"received4", T_IP4, L_IP4, .counter = true},
+    [RECEIVED6] = {"received6", T_IP6, L_IP6, .counter = true},
     [RECEIVED_LAN4] = {"received_lan4", T_IP4, L_IP4, .counter = true},
     [RECEIVED_LAN6] = {"received_lan6", T_IP6, L_IP6, .counter = true},
-    [RECEIVED_WAN4] = {"received_wan4", T_IP4, L_IP4, .counter = true},
-    [RECEIVED_WAN6] = {"received_wan6", T_IP6, L_IP6, .counter = true},
 };
 
-/* What counts as lan: private, link-local and carrier-grade ranges.  All else is wan. */
+/* What counts as lan: private, link-local and carrier-grade ranges, IPv4 in whole blocks of /16.  All else is wan. */
 static const char *const lan_subnets[] = {
     "10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10",
 };
@@ -71,6 +72,7 @@ enum chain {
 	CHAIN_PORTS,
 	CHAIN_SENT,
 	CHAIN_RECEIVED,
+	CHAIN_NEW,
 	CHAIN_INSIDE,
 	CHAIN_OUTSIDE,
 	CHAIN_GUARD,
@@ -89,9 +91,10 @@ static const struct {
     [CHAIN_PORTS] = {"ports"},
     [CHAIN_SENT] = {"sent"},
     [CHAIN_RECEIVED] = {"received"},
+    [CHAIN_NEW] = {"new"},
     [CHAIN_INSIDE] = {"inside"},
     [CHAIN_OUTSIDE] = {"outside"},
-    [CHAIN_GUARD] = {"guard", "filter", NF_INET_PRE_ROUTING, -300},
+    [CHAIN_GUARD] = {"guard", "filter", NF_INET_LOCAL_IN, -300},
     [CHAIN_PREROUTING] = {"prerouting", "nat", NF_INET_PRE_ROUTING, -100},
     [CHAIN_OUTPUT] = {"output", "nat", NF_INET_LOCAL_OUT, -100},
     [CHAIN_POSTROUTING] = {"postrouting", "nat", NF_INET_POST_ROUTING, 100},
@@ -117,7 +120,8 @@ struct step {
 		STEP_MAP,  /* r = map a[r] */
 		STEP_DNAT, /* family a, address in r, port in b */
 		STEP_MASQUERADE,
-		STEP_JUMP,    /* chain a */
+		STEP_JUMP, /* chain a */
+		STEP_GOTO,
 		STEP_VERDICT, /* a */
 	} kind;
 	uint32_t a, b, r;
@@ -153,9 +157,32 @@ struct step {
 	{                                                                                                              \
 		STEP_NET, 24, L_IP6, reg                                                                               \
 	}
+/* The first 16 bits of an address: key of LAN4 and LAN6, which the kernel keeps as bitmaps. */
+#define SBLOCK4(reg)                                                                                                   \
+	{                                                                                                              \
+		STEP_NET, 12, L_BLOCK, reg                                                                             \
+	}
+#define DBLOCK4(reg)                                                                                                   \
+	{                                                                                                              \
+		STEP_NET, 16, L_BLOCK, reg                                                                             \
+	}
+#define SBLOCK6(reg)                                                                                                   \
+	{                                                                                                              \
+		STEP_NET, 8, L_BLOCK, reg                                                                              \
+	}
+#define DBLOCK6(reg)                                                                                                   \
+	{                                                                                                              \
+		STEP_NET, 24, L_BLOCK, reg                                                                             \
+	}
 #define DPORT(reg)                                                                                                     \
 	{                                                                                                              \
 		STEP_DPORT, 0, 0, reg                                                                                  \
+	}
+/* Whether the packet comes by, goes by a bridge of ours: cheaper than a look into a set of names. */
+#define BY_OURS(key)                                                                                                   \
+	META(key, 0),                                                                                                  \
+	{                                                                                                              \
+		STEP_IS, LINK_GROUP_ROUTED, 4, 0                                                                       \
 	}
 #define IN(reg, set)                                                                                                   \
 	{                                                                                                              \
@@ -173,6 +200,11 @@ struct step {
 	{STEP_CT, NFT_CT_STATE, 0, 0}, {STEP_MASK, bits, 0, 0},                                                        \
 	{                                                                                                              \
 		STEP_ISNT, 0, 4, 0                                                                                     \
+	}
+#define CT_STATE_ISNT(bits)                                                                                            \
+	{STEP_CT, NFT_CT_STATE, 0, 0}, {STEP_MASK, bits, 0, 0},                                                        \
+	{                                                                                                              \
+		STEP_IS, 0, 4, 0                                                                                       \
 	}
 #define CT_STATUS_HAS(bits)                                                                                            \
 	{STEP_CT, NFT_CT_STATUS, 0, 0}, {STEP_MASK, bits, 0, 0},                                                       \
@@ -193,6 +225,10 @@ struct step {
 	{                                                                                                              \
 		STEP_JUMP, chain, 0, 0                                                                                 \
 	}
+#define GOTO(chain)                                                                                                    \
+	{                                                                                                              \
+		STEP_GOTO, chain, 0, 0                                                                                 \
+	}
 #define ACCEPT                                                                                                         \
 	{                                                                                                              \
 		STEP_VERDICT, NF_ACCEPT, 0, 0                                                                          \
@@ -212,7 +248,7 @@ struct step {
 
 static const struct {
 	enum chain chain;
-	struct step steps[10];
+	struct step steps[12];
 } rules[] = {
     /* A published port: the destination becomes the instance's. */
     {CHAIN_PORTS, {FAMILY4, DADDR4(0), META(L4PROTO, 1), DPORT(2), MAP(0, PORTS4), {STEP_DNAT, NFPROTO_IPV4, 1, 0}}},
@@ -220,34 +256,34 @@ static const struct {
     {CHAIN_PORTS, {FAMILY4, TO_LOCAL, META(L4PROTO, 0), DPORT(1), MAP(0, PORTS4_ANY), {STEP_DNAT, NFPROTO_IPV4, 1, 0}}},
     {CHAIN_PORTS, {FAMILY6, TO_LOCAL, META(L4PROTO, 0), DPORT(1), MAP(0, PORTS6_ANY), {STEP_DNAT, NFPROTO_IPV6, 4, 0}}},
 
-    /* By destination; who is counted is whoever has elements: one for lan and one for wan. */
-    {CHAIN_SENT, {FAMILY4, DADDR4(0), IN(0, LAN4), SADDR4(0), IN(0, SENT_LAN4), RETURN}},
-    {CHAIN_SENT, {FAMILY4, SADDR4(0), IN(0, SENT_WAN4), RETURN}},
-    {CHAIN_SENT, {FAMILY6, DADDR6(0), IN(0, LAN6), SADDR6(0), IN(0, SENT_LAN6), RETURN}},
-    {CHAIN_SENT, {FAMILY6, SADDR6(0), IN(0, SENT_WAN6)}},
-    {CHAIN_RECEIVED, {FAMILY4, SADDR4(0), IN(0, LAN4), DADDR4(0), IN(0, RECEIVED_LAN4), RETURN}},
-    {CHAIN_RECEIVED, {FAMILY4, DADDR4(0), IN(0, RECEIVED_WAN4), RETURN}},
-    {CHAIN_RECEIVED, {FAMILY6, SADDR6(0), IN(0, LAN6), DADDR6(0), IN(0, RECEIVED_LAN6), RETURN}},
-    {CHAIN_RECEIVED, {FAMILY6, DADDR6(0), IN(0, RECEIVED_WAN6)}},
+    /*
+     * What is routed, by who has elements; and of that what is lan.  Between members of ours nothing is counted.  Every packet
+     * comes by here, so: few expressions, and no interval, which costs a packet as much as all the rest.
+     */
+    {CHAIN_SENT, {BY_OURS(OIFGROUP), RETURN}},
+    {CHAIN_SENT, {FAMILY4, SADDR4(0), IN(0, SENT4), DBLOCK4(1), IN(1, LAN4), IN(0, SENT_LAN4)}},
+    {CHAIN_SENT, {FAMILY6, SADDR6(0), IN(0, SENT6), DBLOCK6(4), IN(4, LAN6), IN(0, SENT_LAN6)}},
+    {CHAIN_RECEIVED, {FAMILY4, DADDR4(0), IN(0, RECEIVED4), SBLOCK4(1), IN(1, LAN4), IN(0, RECEIVED_LAN4)}},
+    {CHAIN_RECEIVED, {FAMILY6, DADDR6(0), IN(0, RECEIVED6), SBLOCK6(4), IN(4, LAN6), IN(0, RECEIVED_LAN6)}},
 
     /* From members. */
-    {CHAIN_INSIDE, {META(OIFNAME, 0), NOT_IN(0, BRIDGES), JUMP(CHAIN_SENT)}},
-    {CHAIN_INSIDE, {CT_STATE_IS(STATE_KNOWN), ACCEPT}},
+    {CHAIN_INSIDE, {JUMP(CHAIN_SENT)}},
     {CHAIN_INSIDE, {CT_STATUS_HAS(IPS_DST_NAT), ACCEPT}},
     {CHAIN_INSIDE, {META(IIFNAME, 0), IN(0, OUTWARD), META(OIFNAME, 0), NOT_IN(0, BRIDGES), ACCEPT}},
     {CHAIN_INSIDE, {META(IIFNAME, 0), META(OIFNAME, 4), IN(0, PAIRS), ACCEPT}},
     {CHAIN_INSIDE, {DROP}},
     /* To members, from elsewhere. */
     {CHAIN_OUTSIDE, {JUMP(CHAIN_RECEIVED)}},
-    {CHAIN_OUTSIDE, {CT_STATE_IS(STATE_KNOWN), ACCEPT}},
     {CHAIN_OUTSIDE, {CT_STATUS_HAS(IPS_DST_NAT), ACCEPT}},
     {CHAIN_OUTSIDE, {DROP}},
 
     /*
-     * route_localnet is on for our bridges (localhost publishing), so members must not reach 127.0.0.0/8.  Every packet of
-     * the host comes by here: the cheap question first.
+     * route_localnet is on for our bridges (localhost publishing), so members must not reach 127.0.0.0/8: neither the host's
+     * own, nor ports that are published there.  Answers to the host's loopback have that destination by then.
      */
-    {CHAIN_GUARD, {FAMILY4, DADDR4(0), LOOPBACK4(0), META(IIFNAME, 0), IN(0, BRIDGES), DROP}},
+    {CHAIN_GUARD,
+     {FAMILY4, DADDR4(0), LOOPBACK4(0), META(IIFNAME, 0), IN(0, BRIDGES), CT_STATE_ISNT(STATE_KNOWN), DROP}},
+    {CHAIN_PREROUTING, {FAMILY4, DADDR4(0), LOOPBACK4(0), META(IIFNAME, 0), IN(0, BRIDGES), DROP}},
 
     {CHAIN_PREROUTING, {JUMP(CHAIN_PORTS)}},
     {CHAIN_OUTPUT, {JUMP(CHAIN_PORTS)}},
@@ -263,14 +299,21 @@ static const struct {
     {CHAIN_POSTROUTING, {META(OIFNAME, 0), NOT_IN(0, BRIDGES), FAMILY4, SADDR4(0), IN(0, NAT4), {STEP_MASQUERADE}}},
     {CHAIN_POSTROUTING, {META(OIFNAME, 0), NOT_IN(0, BRIDGES), FAMILY6, SADDR6(0), IN(0, NAT6), {STEP_MASQUERADE}}},
 
-    {CHAIN_FORWARD, {META(IIFNAME, 0), IN(0, BRIDGES), JUMP(CHAIN_INSIDE)}},
-    {CHAIN_FORWARD, {META(OIFNAME, 0), IN(0, BRIDGES), JUMP(CHAIN_OUTSIDE)}},
-    {CHAIN_FORWARD, {CT_STATE_IS(STATE_KNOWN), ACCEPT}},
-    {CHAIN_FORWARD, {CT_STATUS_HAS(IPS_DST_NAT), ACCEPT}},
+    /*
+     * Known connections are only counted, those of members and of others alike.  Whoever sets another group loses the
+     * counters, no safety: what is new is asked for by name.
+     */
+    {CHAIN_FORWARD, {CT_STATE_ISNT(STATE_KNOWN), GOTO(CHAIN_NEW)}},
+    {CHAIN_FORWARD, {BY_OURS(IIFGROUP), GOTO(CHAIN_SENT)}},
+    {CHAIN_FORWARD, {BY_OURS(OIFGROUP), GOTO(CHAIN_RECEIVED)}},
+
+    {CHAIN_NEW, {META(IIFNAME, 0), IN(0, BRIDGES), GOTO(CHAIN_INSIDE)}},
+    {CHAIN_NEW, {META(OIFNAME, 0), IN(0, BRIDGES), GOTO(CHAIN_OUTSIDE)}},
+    {CHAIN_NEW, {CT_STATUS_HAS(IPS_DST_NAT), ACCEPT}},
     /* What would not be forwarded if we had not switched it on for ours. */
-    {CHAIN_FORWARD, {FAMILY4, META(IIFNAME, 0), IN(0, OPENED4), CT_STATE_IS(STATE_NEW), DROP}},
-    {CHAIN_FORWARD, {FAMILY6, META(IIFNAME, 0), IN(0, OPENED6), CT_STATE_IS(STATE_NEW), DROP}},
-    {CHAIN_FORWARD, {META(NFPROTO, 0), IN(0, OPENED_FAMILIES), CT_STATE_IS(STATE_NEW), DROP}},
+    {CHAIN_NEW, {FAMILY4, META(IIFNAME, 0), IN(0, OPENED4), CT_STATE_IS(STATE_NEW), DROP}},
+    {CHAIN_NEW, {FAMILY6, META(IIFNAME, 0), IN(0, OPENED6), CT_STATE_IS(STATE_NEW), DROP}},
+    {CHAIN_NEW, {META(NFPROTO, 0), IN(0, OPENED_FAMILIES), CT_STATE_IS(STATE_NEW), DROP}},
 };
 
 /* ---- messages ---- */
@@ -412,6 +455,9 @@ static void add_step(struct nftnl_rule *rule, const struct step *step)
 	case STEP_JUMP:
 		add_verdict(rule, NFT_JUMP, chains[step->a].name);
 		break;
+	case STEP_GOTO:
+		add_verdict(rule, NFT_GOTO, chains[step->a].name);
+		break;
 	case STEP_VERDICT:
 		add_verdict(rule, step->a, NULL);
 		break;
@@ -431,6 +477,11 @@ static void add_set(struct nft *nft, enum nft_set i)
 {
 	/* For nft(8), which prints names of interfaces as "" otherwise: attribute 0, four bytes, host byte order. */
 	static const uint8_t host_order[] = {0, 4, 1, 0, 0, 0};
+	/* Likewise "typeof @nh,96,16" and "typeof @nh,64,16": network byte order, header 2, offset and length in bits. */
+	static const uint8_t block4[] = {0, 4, 2, 0, 0, 0, 3, 38, 0, 4, 7, 0, 0, 0,  1, 30, 0, 4, 0, 0,	 0, 0, 1,
+					 4, 0, 0, 0, 0, 2, 4, 2,  0, 0, 0, 3, 4, 96, 0, 0,  0, 4, 4, 16, 0, 0, 0};
+	static const uint8_t block6[] = {0, 4, 2, 0, 0, 0, 3, 38, 0, 4, 7, 0, 0, 0,  1, 30, 0, 4, 0, 0,	 0, 0, 1,
+					 4, 0, 0, 0, 0, 2, 4, 2,  0, 0, 0, 3, 4, 64, 0, 0,  0, 4, 4, 16, 0, 0, 0};
 	struct nftnl_set *set = nft_checked(nftnl_set_alloc());
 	char what[64];
 
@@ -448,6 +499,8 @@ static void add_set(struct nft *nft, enum nft_set i)
 	}
 	if (sets[i].key_type == T_NAME || sets[i].key_type == T_FAMILY)
 		nftnl_set_set_data(set, NFTNL_SET_USERDATA, host_order, sizeof(host_order));
+	if (i == LAN4 || i == LAN6)
+		nftnl_set_set_data(set, NFTNL_SET_USERDATA, i == LAN4 ? block4 : block6, sizeof(block4));
 	if (sets[i].fields[0])
 		nftnl_set_set_data(set, NFTNL_SET_DESC_CONCAT, sets[i].fields, sizeof(sets[i].fields));
 	if (sets[i].counter)
@@ -501,13 +554,7 @@ void nft_lay_structure(struct nft *nft)
 		add_chain(nft, i);
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
 		add_rule(nft, i);
-	for (size_t i = 0; i < ARRAY_SIZE(lan_subnets); i++) {
-		struct net_address subnet;
-
-		if (!address_parse_subnet(lan_subnets[i], &subnet))
-			nft_change_subnet(nft, true, subnet.family == AF_INET ? LAN4 : LAN6, &subnet,
-					  "lay the table of the lan");
-	}
+	nft_add_lan(nft, lan_subnets, ARRAY_SIZE(lan_subnets));
 }
 
 const char *nft_set_name(enum nft_set set)

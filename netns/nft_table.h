@@ -7,6 +7,7 @@
 #define HOLM_NETNS_NFT_TABLE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "netns/nft_batch.h"
@@ -16,7 +17,7 @@
 #define NFT_FORWARD "forward"
 
 /* Sizes in keys and values; a field of a concatenation is padded to four bytes. */
-enum { L_NAME = 16, L_IP4 = 4, L_IP6 = 16, L_FIELD = 4 };
+enum { L_NAME = 16, L_IP4 = 4, L_IP6 = 16, L_FIELD = 4, L_BLOCK = 2 };
 
 enum nft_set {
 	BRIDGES,
@@ -35,14 +36,14 @@ enum nft_set {
 	PORTS6,
 	PORTS4_ANY,
 	PORTS6_ANY,
+	SENT4,
+	SENT6,
 	SENT_LAN4,
 	SENT_LAN6,
-	SENT_WAN4,
-	SENT_WAN6,
+	RECEIVED4,
+	RECEIVED6,
 	RECEIVED_LAN4,
 	RECEIVED_LAN6,
-	RECEIVED_WAN4,
-	RECEIVED_WAN6,
 	_SET_N
 };
 
@@ -54,8 +55,7 @@ void nft_lay_structure(struct nft *nft);
 /* How many rules the chain NFT_FORWARD has when nobody took some. */
 uint32_t nft_forward_rules(void);
 
-/* An interval of a set of addresses. */
-void nft_change_subnet(struct nft *nft, bool add, enum nft_set which, const struct net_address *subnet,
-		       const char *what);
+/* Fills LAN4 and LAN6 with the blocks of 16 bits of subnets, none of which is smaller. */
+void nft_add_lan(struct nft *nft, const char *const *subnets, size_t n);
 
 #endif
