@@ -465,12 +465,6 @@ static const char *now_text(struct arena *arena)
 			    seconds / 60 % 60, seconds % 60, t.tv_nsec);
 }
 
-static const uint64_t namespace_flags[_SPEC_NS_N] = {
-    [SPEC_NS_USER] = CLONE_NEWUSER,	[SPEC_NS_PID] = CLONE_NEWPID,  [SPEC_NS_TIME] = CLONE_NEWTIME,
-    [SPEC_NS_NETWORK] = CLONE_NEWNET,	[SPEC_NS_IPC] = CLONE_NEWIPC,  [SPEC_NS_UTS] = CLONE_NEWUTS,
-    [SPEC_NS_CGROUP] = CLONE_NEWCGROUP, [SPEC_NS_MOUNT] = CLONE_NEWNS,
-};
-
 static bool has_hooks(const struct spec *spec)
 {
 	for (int kind = 0; kind < _SPEC_HOOK_N; kind++)
@@ -525,7 +519,7 @@ static int make_record(struct creation *c, struct error *e)
 	};
 	for (int type = 0; type < _SPEC_NS_N; type++)
 		if (s->linux_.namespaces[type].present)
-			c->record.namespaces |= namespace_flags[type];
+			c->record.namespaces |= plan_namespace_flags[type];
 	c->record.seccomp_flags = c->seccomp.flags;
 	c->record.seccomp_listener = c->seccomp.listener;
 	if (s->linux_.seccomp) {

@@ -81,6 +81,9 @@ struct plan_result {
 	bool listener;
 };
 
+/* CLONE_NEW... of each. */
+extern const uint32_t plan_namespace_flags[_SPEC_NS_N];
+
 int plan_create(const struct plan_input *input, struct arena *arena, struct plan_result *ret,
 		struct error *e) must_check;
 
