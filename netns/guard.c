@@ -23,6 +23,7 @@ enum {
 	ARP_SIZES = AT_IP + 4,
 	ARP_SENDER = AT_IP + 8,
 	ARP_SENDER_IP = AT_IP + 14,
+	IP4_FRAGMENT = AT_IP + 6,
 	IP4_PROTOCOL = AT_IP + 9,
 	IP4_SOURCE = AT_IP + 12,
 	IP4_DESTINATION = AT_IP + 16,
@@ -36,6 +37,7 @@ enum {
 enum { NEXT_HOP_BY_HOP = 0, NEXT_ROUTING = 43, NEXT_FRAGMENT = 44, NEXT_ICMP6 = 58, NEXT_DESTINATION = 60 };
 enum {
 	ICMP4_REDIRECT = 5,
+	ND_ROUTER_SOLICITATION = 133,
 	ND_ROUTER_ADVERTISEMENT = 134,
 	ND_SOLICITATION = 135,
 	ND_ADVERTISEMENT = 136,
@@ -171,12 +173,15 @@ static void build_ip4(struct program *p, const struct net_address *address4)
 	load(p, BPF_B, IP4_PROTOCOL);
 	is(p, IPPROTO_ICMP, IP4_ICMP, PASS);
 	place(p, IP4_ICMP);
-	emit(p, BPF_LDX | BPF_B | BPF_MSH, AT_IP, NEXT, NEXT); /* X: the header's length */
+	load(p, BPF_H, IP4_FRAGMENT);
+	emit(p, BPF_JMP | BPF_JSET | BPF_K, 0x1fff, PASS, NEXT); /* the offset: types are in the first one */
+	emit(p, BPF_LDX | BPF_B | BPF_MSH, AT_IP, NEXT, NEXT);	 /* X: the header's length */
 	emit(p, BPF_LD | BPF_B | BPF_IND, AT_IP, NEXT, NEXT);
 	is(p, ICMP4_REDIRECT, DROP, PASS);
 }
 
-static void build_ip6_source(struct program *p, const uint8_t local[16], const struct net_address *address6)
+static void build_ip6_source(struct program *p, const uint8_t local[16], const struct net_address *address6,
+			     bool is_routed)
 {
 	static const uint8_t unspecified[16];
 
@@ -184,7 +189,9 @@ static void build_ip6_source(struct program *p, const uint8_t local[16], const s
 	if (address6->family)
 		compare_address6(p, IP6_SOURCE, address6->bytes, IP6_KNOWN, IP6_LOCAL);
 	place(p, IP6_LOCAL);
-	compare_address6(p, IP6_SOURCE, local, IP6_KNOWN, IP6_UNSPECIFIED);
+	compare_address6(p, IP6_SOURCE, local, IP6_KNOWN, is_routed ? DROP : IP6_UNSPECIFIED);
+	if (is_routed)
+		return;
 	place(p, IP6_UNSPECIFIED);
 	compare_address6(p, IP6_SOURCE, unspecified, IP6_UNSPECIFIED_ICMP, DROP);
 	/* Without an address yet: looking for duplicates, and saying which groups it listens to. */
@@ -196,18 +203,21 @@ static void build_ip6_source(struct program *p, const uint8_t local[16], const s
 	jump(p, PASS);
 }
 
-static void build_ip6_content(struct program *p, const uint8_t local[16], const struct net_address *address6)
+static void build_ip6_content(struct program *p, const uint8_t local[16], const struct net_address *address6,
+			      bool is_routed)
 {
 	place(p, IP6_KNOWN);
 	load(p, BPF_B, IP6_NEXT);
 	is(p, NEXT_ICMP6, ICMP6, NEXT);
-	is(p, NEXT_HOP_BY_HOP, HOP_BY_HOP, NEXT);
+	is(p, NEXT_HOP_BY_HOP, is_routed ? DROP : HOP_BY_HOP, NEXT);
 	is(p, NEXT_FRAGMENT, FRAGMENT, NEXT);
 	is(p, NEXT_ROUTING, DROP, NEXT);
 	is(p, NEXT_DESTINATION, DROP, PASS);
 
 	place(p, ICMP6);
 	load(p, BPF_B, IP6_PAYLOAD);
+	if (is_routed)
+		is(p, ND_ROUTER_SOLICITATION, DROP, NEXT);
 	is(p, ND_ROUTER_ADVERTISEMENT, DROP, NEXT);
 	is(p, ND_REDIRECT, DROP, NEXT);
 	is(p, ND_ADVERTISEMENT, ADVERTISEMENT, PASS);
@@ -245,7 +255,7 @@ static void build_ip6_content(struct program *p, const uint8_t local[16], const 
 }
 
 size_t guard_build(struct sock_filter code[GUARD_SIZE], const uint8_t mac[6], const struct net_address *address4,
-		   const struct net_address *address6)
+		   const struct net_address *address6, bool is_routed)
 {
 	const uint8_t local[16] = {0xfe,       0x80,   0,      0,    0,	   0,	   0,	   0,
 				   mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]};
@@ -260,8 +270,8 @@ size_t guard_build(struct sock_filter code[GUARD_SIZE], const uint8_t mac[6], co
 	is(p, ETH_P_ARP, ARP, DROP);
 	build_arp(p, mac, address4);
 	build_ip4(p, address4);
-	build_ip6_source(p, local, address6);
-	build_ip6_content(p, local, address6);
+	build_ip6_source(p, local, address6, is_routed);
+	build_ip6_content(p, local, address6, is_routed);
 	place(p, DROP);
 	emit(p, BPF_RET | BPF_K, TC_ACT_SHOT, NEXT, NEXT);
 	place(p, PASS);
@@ -277,7 +287,11 @@ size_t guard_build_mac(struct sock_filter code[GUARD_SIZE], const uint8_t mac[6]
 	is(p, 0, NEXT, DROP);
 	must_be_mac(p, AT_SOURCE, mac);
 	load(p, BPF_H, AT_TYPE);
+	is(p, ETH_P_IP, IP4, NEXT);
 	is(p, ETH_P_ARP, ARP, PASS);
+	place(p, IP4);
+	load(p, BPF_B, IP4_DESTINATION);
+	is(p, 127, DROP, PASS);
 	place(p, ARP);
 	must_be_mac(p, ARP_SENDER, mac);
 	jump(p, PASS);
@@ -338,7 +352,7 @@ static void add_echo_filter(struct netlink *netlink, int index, const uint8_t ma
 	add_filter(netlink, index, TC_H_MIN_EGRESS, code, sizeof(code) / sizeof(*code));
 }
 
-void guard_attach(struct netlink *netlink, int index, const struct net_member *member, bool has_hairpin)
+void guard_attach(struct netlink *netlink, int index, const struct net_member *member, bool is_routed, bool has_hairpin)
 {
 	struct nlmsghdr *message = add_qdisc(netlink, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, index,
 					     "make a classifier on the instance's link");
@@ -349,7 +363,7 @@ void guard_attach(struct netlink *netlink, int index, const struct net_member *m
 	/* Where others give the addresses (no subnet), the guard can't know them: then the hardware address alone is
 	 * fixed. */
 	if (member->address4.family || member->address6.family)
-		n = guard_build(code, member->mac, &member->address4, &member->address6);
+		n = guard_build(code, member->mac, &member->address4, &member->address6, is_routed);
 	else
 		n = guard_build_mac(code, member->mac);
 	add_filter(netlink, index, TC_H_MIN_INGRESS, code, n);

@@ -23,11 +23,20 @@
 
 enum { GUARD_SIZE = 160 };
 
-/* Writes the program for a link with that hardware address and these addresses (family 0: none); returns its length. */
+/*
+ * Writes the program for a link with that hardware address and these addresses (family 0: none); returns its length.
+ *
+ * is_routed: the host is the router and nobody listens for groups.  Then what a new interface sends to all by itself goes
+ * nowhere: router solicitations, listener reports, the look for duplicates of addresses that have one owner by lease.
+ * The bridge would hand each of them to every other port: with a thousand, a thousandfold of the work of a start.
+ */
 size_t guard_build(struct sock_filter code[GUARD_SIZE], const uint8_t mac[6], const struct net_address *address4,
-		   const struct net_address *address6);
+		   const struct net_address *address6, bool is_routed);
 
-/* The same for a link whose addresses others give: only the hardware address, in the frame and in ARP. */
+/*
+ * The same for a link whose addresses others give: only the hardware address, in the frame and in ARP, and nothing to
+ * 127.0.0.0/8.
+ */
 size_t guard_build_mac(struct sock_filter code[GUARD_SIZE], const uint8_t mac[6]);
 
 /*
@@ -37,7 +46,8 @@ size_t guard_build_mac(struct sock_filter code[GUARD_SIZE], const uint8_t mac[6]
  * to the instance, drops them.  That takes a qdisc for both directions (clsact), which costs something at every frame;
  * else it is one for a single direction (ingress).
  */
-void guard_attach(struct netlink *netlink, int index, const struct net_member *member, bool has_hairpin);
+void guard_attach(struct netlink *netlink, int index, const struct net_member *member, bool is_routed,
+		  bool has_hairpin);
 
 /* Adds the message that takes it off again, with every filter after it; a missing one is no error. */
 void guard_detach(struct netlink *netlink, int index);

@@ -157,7 +157,15 @@ static void add_member_address(struct netlink *inside, int index, const struct n
 	link_add_address(inside, index, &link_address, name);
 }
 
-/* The instance's side of it: loopback, addresses, up, routes. */
+/* So that its first packet need not ask all others where the gateway is. */
+static void note_gateway(struct netlink *inside, int index, const struct member_joining *joining,
+			 const struct net_address *gateway, const struct net_address *bridge)
+{
+	if (gateway->family && network_is_routed(&joining->network) && address_equal(gateway, bridge))
+		link_set_neighbour(inside, index, gateway, joining->links.bridge_mac);
+}
+
+/* The instance's side of it: loopback, addresses, up, neighbours, routes. */
 static int configure_inside(const struct member_joining *joining, struct netlink *inside, struct error *e)
 {
 	static const struct net_address anywhere;
@@ -173,6 +181,8 @@ static int configure_inside(const struct member_joining *joining, struct netlink
 	add_member_address(inside, index, &member->address4, member->name);
 	add_member_address(inside, index, &member->address6, member->name);
 	link_set_up(inside, index, member->name);
+	note_gateway(inside, index, joining, &member->gateway4, &joining->network.gateway4);
+	note_gateway(inside, index, joining, &member->gateway6, &joining->network.gateway6);
 	if (member->gateway4.family)
 		link_add_route(inside, index, &anywhere, &member->gateway4, metric);
 	if (member->gateway6.family)
@@ -197,7 +207,7 @@ static int configure_port(struct host *host, const struct member_joining *joinin
 
 	if (r)
 		return r;
-	guard_attach(&host->netlink, index, member, hairpin);
+	guard_attach(&host->netlink, index, member, network_is_routed(network), hairpin);
 	snprintf(alias, sizeof(alias), "%s %s", member->id, member->name);
 	link_configure_port(&host->netlink, index, member->link, alias, flags);
 	if (network_is_routed(network)) {

@@ -688,21 +688,22 @@ static void warn_of_dropper(const char *family, const char *table, const char *c
 }
 
 static int make_bridge(const struct store *store, struct netlink *netlink, struct nft *nft,
-		       const struct net_network *network, uint32_t mtu, int *ret_index, struct error *e)
+		       const struct net_network *network, struct network_links *ret, struct error *e)
 {
 	struct link_facts link, vrf;
 	uint8_t mac[6];
 	int r;
 
 	make_bridge_mac(network, mac);
-	link_create_bridge(netlink, network->bridge, mac, mtu, network_is_routed(network) ? LINK_GROUP_ROUTED : 0);
+	link_create_bridge(netlink, network->bridge, mac, ret->mtu, network_is_routed(network) ? LINK_GROUP_ROUTED : 0);
 	netlink_may_exist(netlink);
 	r = netlink_commit(netlink, e) ?: link_find(netlink, network->bridge, &link, e);
 	if (r)
 		return r;
 	if (!str_equal(link.kind, "bridge"))
 		return error_refuse(e, ERROR_EXISTS, "interface '%s' is there and is not a bridge", network->bridge);
-	*ret_index = link.index;
+	ret->bridge = link.index;
+	memcpy(ret->bridge_mac, link.mac, sizeof(link.mac));
 	if (*network->vrf) {
 		r = link_find(netlink, network->vrf, &vrf, e);
 		if (r)
@@ -742,34 +743,35 @@ static bool is_ready(int folder, int index)
 	       (int)number == index;
 }
 
+/* Whether the bridge is there and was set up by us: then these are its facts. */
+static bool find_bridge(struct netlink *netlink, const struct net_network *network, int folder,
+			struct network_links *ret)
+{
+	struct link_facts link;
+
+	if (link_find(netlink, network->bridge, &link, NULL) || !is_ready(folder, link.index))
+		return false;
+	ret->bridge = link.index;
+	ret->mtu = link.mtu;
+	memcpy(ret->bridge_mac, link.mac, sizeof(link.mac));
+	return true;
+}
+
 static int ensure_bridge(const struct store *store, struct netlink *netlink, struct nft *nft,
 			 const struct net_network *network, struct network_links *ret, struct error *e)
 {
 	auto_fd folder = -1;
 	auto_fd lock = -1;
-	struct link_facts link;
 	char text[16];
 	int r = store_open_network(store, network->name, &folder, e);
 
-	if (r)
+	if (r || find_bridge(netlink, network, folder, ret))
 		return r;
-	r = link_find(netlink, network->bridge, &link, e);
-	if (!r && is_ready(folder, link.index)) {
-		ret->bridge = link.index;
-		ret->mtu = link.mtu;
-		return 0;
-	}
 	nft_release(nft); /* always the networks' lock first, then the table's */
 	r = store_lock_networks(store, &lock, e);
-	if (r)
+	if (r || find_bridge(netlink, network, folder, ret))
 		return r;
-	if (!link_find(netlink, network->bridge, &link, NULL) && is_ready(folder, link.index)) {
-		ret->bridge = link.index;
-		ret->mtu = link.mtu;
-		return 0;
-	}
-	r = find_mtu(netlink, network, &ret->mtu, e)
-		?: make_bridge(store, netlink, nft, network, ret->mtu, &ret->bridge, e);
+	r = find_mtu(netlink, network, &ret->mtu, e) ?: make_bridge(store, netlink, nft, network, ret, e);
 	if (r)
 		return r;
 	snprintf(text, sizeof(text), "%d", ret->bridge);

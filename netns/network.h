@@ -41,6 +41,7 @@ int network_remove(const struct store *store, struct netlink *netlink, struct nf
 
 struct network_links {
 	int bridge; /* index, 0: none */
+	uint8_t bridge_mac[6];
 	int parent; /* index of the link whose children members are; 0: none */
 	uint32_t mtu;
 };

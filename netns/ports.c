@@ -180,7 +180,7 @@ static int allow_hairpin(struct host *host, const struct net_member *member, str
 		if (r)
 			return r;
 		guard_detach(&host->netlink, index);
-		guard_attach(&host->netlink, index, member, true);
+		guard_attach(&host->netlink, index, member, true, true);
 		link_set_hairpin(&host->netlink, index, member->link);
 		r = netlink_commit(&host->netlink, e);
 		if (!r && (member->egress.rate || member->ingress.rate))

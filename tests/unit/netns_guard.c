@@ -61,6 +61,9 @@ static uint32_t run(const struct sock_filter *code, size_t n, const struct frame
 			case BPF_JGT:
 				taken = a > s->k;
 				break;
+			case BPF_JSET:
+				taken = a & s->k;
+				break;
 			case BPF_JGE:
 				taken = a >= s->k;
 				break;
@@ -138,7 +141,7 @@ static struct frame with(struct frame frame, unsigned at, uint8_t value)
 
 #define LOCAL "fe80::868:1ff:fe02:304"
 
-static void check(bool expected4, bool expected6, const char *four, const char *six)
+static void check(bool expected4, bool expected6, const char *four, const char *six, bool routed)
 {
 	struct net_address address4 = {0}, address6 = {0};
 	struct sock_filter code[GUARD_SIZE];
@@ -148,7 +151,7 @@ static void check(bool expected4, bool expected6, const char *four, const char *
 		assert_int_equal(address_parse(four, &address4), 0);
 	if (six)
 		assert_int_equal(address_parse(six, &address6), 0);
-	n = guard_build(code, mac, &address4, &address6);
+	n = guard_build(code, mac, &address4, &address6, routed);
 	assert_in_range(n, 1, GUARD_SIZE);
 	const struct {
 		struct frame frame;
@@ -161,6 +164,8 @@ static void check(bool expected4, bool expected6, const char *four, const char *
 	    {with(make4("10.66.0.5", "10.66.0.6", 1), 34, 8), expected4},
 	    {with(make4("10.66.0.5", "10.66.0.6", 1), 34, 5), false},
 	    {with(with(make4("10.66.0.5", "10.66.0.6", 1), 14, 0x46), 38, 5), false},
+	    {with(with(make4("10.66.0.5", "10.66.0.6", 1), 34, 5), 21, 9), expected4}, /* not the first fragment */
+	    {with(with(make4("10.66.0.5", "10.66.0.6", 1), 34, 5), 20, 0x20), false},  /* the first */
 	    {with(make4("10.66.0.5", "10.66.0.6", 6), 6, 0x0c), false},
 	    {with(make4("10.66.0.5", "10.66.0.6", 6), 11, 5), false},
 	    {make_arp(mac, "10.66.0.5"), expected4},
@@ -173,18 +178,19 @@ static void check(bool expected4, bool expected6, const char *four, const char *
 	    {make6("fd00::6", 6), false},
 	    {make6("fe80::1", 6), false},
 	    {make6("::", 6), false},
-	    {make_nd("::", 135, "fd00::5"), true},
+	    {make_nd("::", 135, "fd00::5"), !routed},
 	    {make_nd("::", 136, "fd00::5"), false},
 	    {make_nd(LOCAL, 136, LOCAL), true},
 	    {make_nd(LOCAL, 136, "fd00::5"), expected6},
 	    {make_nd(LOCAL, 136, "fd00::1"), false},
 	    {make_nd("fd00::5", 136, "fd00::6"), false},
 	    {make_nd(LOCAL, 134, "::"), false},
-	    {make_nd(LOCAL, 133, "::"), true},
+	    {make_nd(LOCAL, 133, "::"), !routed},
+	    {make_nd(LOCAL, 135, "fd00::6"), true},
 	    {make_nd(LOCAL, 137, "::"), false},
 	    {make_nd(LOCAL, 128, "::"), true},
-	    {with(with(make6(LOCAL, 0), 54, 58), 62, 143), true},
-	    {with(with(make6("::", 0), 54, 58), 62, 143), true},
+	    {with(with(make6(LOCAL, 0), 54, 58), 62, 143), !routed},
+	    {with(with(make6("::", 0), 54, 58), 62, 143), !routed},
 	    {with(with(make6(LOCAL, 0), 54, 58), 62, 136), false},
 	    {with(with(with(make6(LOCAL, 0), 54, 58), 55, 1), 62, 143), false},
 	    {with(with(make6(LOCAL, 0), 54, 17), 62, 143), false},
@@ -204,20 +210,23 @@ static void check(bool expected4, bool expected6, const char *four, const char *
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		if ((run(code, n, &cases[i].frame) != TC_ACT_SHOT) != cases[i].pass)
-			fail_msg("frame %zu with %s and %s", i, four ? four : "-", six ? six : "-");
+			fail_msg("frame %zu with %s and %s%s", i, four ? four : "-", six ? six : "-",
+				 routed ? ", routed" : "");
 }
 
 static void test_both(void **state)
 {
 	(void)state;
-	check(true, true, "10.66.0.5", "fd00::5");
+	check(true, true, "10.66.0.5", "fd00::5", false);
+	check(true, true, "10.66.0.5", "fd00::5", true);
 }
 
 static void test_one(void **state)
 {
 	(void)state;
-	check(true, false, "10.66.0.5", NULL);
-	check(false, true, NULL, "fd00::5");
+	check(true, false, "10.66.0.5", NULL, true);
+	check(false, true, NULL, "fd00::5", true);
+	check(false, true, NULL, "fd00::5", false);
 }
 
 static void test_mac_alone(void **state)
@@ -229,6 +238,8 @@ static void test_mac_alone(void **state)
 	(void)state;
 	assert_int_not_equal(run(code, n, &frame), TC_ACT_SHOT);
 	frame.bytes[8] ^= 1;
+	assert_int_equal(run(code, n, &frame), TC_ACT_SHOT);
+	frame = make4("1.2.3.4", "127.0.0.1", 6);
 	assert_int_equal(run(code, n, &frame), TC_ACT_SHOT);
 	frame = make_arp((const uint8_t[]){2, 0, 0, 0, 0, 1}, "1.2.3.4");
 	assert_int_equal(run(code, n, &frame), TC_ACT_SHOT);
