@@ -278,6 +278,15 @@ const char *str_closest(const char *word, const char *const *names, size_t n)
 	return found;
 }
 
+void str_make_printable(char *s)
+{
+	for (unsigned char *p = (unsigned char *)s; *p; p++)
+		if (*p < ' ' || *p == 0x7f)
+			*p = '?';
+		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f) /* U+0080 to U+009F: C1, such as CSI */
+			p[0] = p[1] = '?', p++;
+}
+
 bool str_is_id(const char *s)
 {
 	size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+.-");

@@ -65,6 +65,9 @@ int parse_size(const char *s, bool minus_one, int64_t *ret) must_check;
 /* "500ms", "1.5s", "5m", "2h", "10" (seconds): nanoseconds. */
 int parse_duration(const char *s, int64_t *ret) must_check;
 
+/* What would move the reader's terminal (control characters, also those that UTF-8 has beyond ASCII) becomes '?'. */
+void str_make_printable(char *s);
+
 /* The name closest to word by edits, NULL when none is close (for "did you mean"). */
 const char *str_closest(const char *word, const char *const *names, size_t n);
 

@@ -617,6 +617,28 @@ static void read_end_memory(const struct cgroup *cgroup, const struct cgroup_sta
 				     (cgroup_file_read_key(v2, "memory.events", "oom", &hits) >= 0 && hits);
 }
 
+const struct cgroup_end_name cgroup_end_fields[] = {
+    {"oomKills", offsetof(struct cgroup_end, oom_kills)},
+    {"memoryHits", offsetof(struct cgroup_end, memory_hits)},
+    {"memoryPeak", offsetof(struct cgroup_end, memory_peak)},
+    {"cpuTotal", offsetof(struct cgroup_end, cpu_total)},
+    {"cpuUser", offsetof(struct cgroup_end, cpu_user)},
+    {"cpuKernel", offsetof(struct cgroup_end, cpu_kernel)},
+    {"periods", offsetof(struct cgroup_end, periods)},
+    {"throttledPeriods", offsetof(struct cgroup_end, throttled_periods)},
+    {"throttledTime", offsetof(struct cgroup_end, throttled_time)},
+    {"readBytes", offsetof(struct cgroup_end, read_bytes)},
+    {"writeBytes", offsetof(struct cgroup_end, write_bytes)},
+    {"pidsRefused", offsetof(struct cgroup_end, pids_refused)},
+    {"cpuPressure", offsetof(struct cgroup_end, cpu_pressure)},
+    {"memoryPressure", offsetof(struct cgroup_end, memory_pressure)},
+    {"ioPressure", offsetof(struct cgroup_end, io_pressure)},
+    {"memoryFullPressure", offsetof(struct cgroup_end, memory_full_pressure)},
+    {"ioFullPressure", offsetof(struct cgroup_end, io_full_pressure)},
+};
+
+const size_t cgroup_end_fields_count = ARRAY_SIZE(cgroup_end_fields);
+
 void cgroup_end_read(const struct cgroup *cgroup, struct cgroup_end *ret)
 {
 	auto_arena arena = ARENA_INIT;

@@ -136,6 +136,20 @@ struct cgroup_end {
 	uint64_t memory_full_pressure, io_full_pressure;     /* in which all did */
 };
 
+/* Its plain numbers by the names that `holm state` and an instance's history give them. */
+struct cgroup_end_name {
+	const char *key;
+	size_t offset;
+};
+
+extern const struct cgroup_end_name cgroup_end_fields[];
+extern const size_t cgroup_end_fields_count;
+
+static inline uint64_t cgroup_end_field(const struct cgroup_end *end, size_t i)
+{
+	return *(const uint64_t *)((const char *)end + cgroup_end_fields[i].offset);
+}
+
 /* Can't fail: what isn't there any more is zero.  About ten small files. */
 void cgroup_end_read(const struct cgroup *cgroup, struct cgroup_end *ret);
 

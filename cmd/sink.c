@@ -56,18 +56,28 @@ static char *print_text(enum log_level level, const char *text)
 	return str_steal(&line);
 }
 
+/* One line, as it is.  It may quote what a container said or is called, which must not move the reader's terminal. */
+static char *print_bare(const char *text)
+{
+	struct str line = STR_INIT;
+
+	str_add(&line, text);
+	str_make_printable(line.data);
+	str_add(&line, "\n");
+	return str_steal(&line);
+}
+
 /* For people: "holm: warning: ...". */
 static char *print_words(enum log_level level, const char *text)
 {
-	struct str line = STR_INIT;
+	auto_str line = STR_INIT;
 
 	if (!str_after(text, "holm: ")) /* runc's words for a wrong number of operands begin with the program */
 		str_add(&line, "holm: ");
 	if (level == LOG_LEVEL_WARNING)
 		str_add(&line, "warning: ");
 	str_add(&line, text);
-	str_add(&line, "\n");
-	return str_steal(&line);
+	return print_bare(str_peek(&line));
 }
 
 /* There is nowhere to report that a message could not be written. */
@@ -97,10 +107,9 @@ void sink_write(struct sink *sink, enum log_level level, const char *kind, const
 	auto_free char *line = NULL;
 
 	if (sink->path && (level == LOG_LEVEL_ERROR || fd < 0)) {
-		auto_str bare = STR_INIT;
+		auto_free char *bare = print_bare(text);
 
-		str_addf(&bare, "%s\n", text);
-		write_line(STDERR_FILENO, str_peek(&bare));
+		write_line(STDERR_FILENO, bare);
 	}
 	if (fd < 0)
 		return;

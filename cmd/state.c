@@ -4,26 +4,6 @@
 #include "cmd/output.h"
 #include "cmd/verbs.h"
 
-static const struct {
-	const char *key;
-	size_t offset;
-} end_rows[] = {
-    {"oomKills", offsetof(struct cgroup_end, oom_kills)},
-    {"memoryHits", offsetof(struct cgroup_end, memory_hits)},
-    {"memoryPeak", offsetof(struct cgroup_end, memory_peak)},
-    {"cpuTotal", offsetof(struct cgroup_end, cpu_total)},
-    {"cpuUser", offsetof(struct cgroup_end, cpu_user)},
-    {"cpuKernel", offsetof(struct cgroup_end, cpu_kernel)},
-    {"throttledPeriods", offsetof(struct cgroup_end, throttled_periods)},
-    {"throttledTime", offsetof(struct cgroup_end, throttled_time)},
-    {"readBytes", offsetof(struct cgroup_end, read_bytes)},
-    {"writeBytes", offsetof(struct cgroup_end, write_bytes)},
-    {"pidsRefused", offsetof(struct cgroup_end, pids_refused)},
-    {"cpuPressure", offsetof(struct cgroup_end, cpu_pressure)},
-    {"memoryPressure", offsetof(struct cgroup_end, memory_pressure)},
-    {"ioPressure", offsetof(struct cgroup_end, io_pressure)},
-};
-
 /* What a stopped container used and which limits it ran into; holm's own addition, after the OCI's keys. */
 static void put_end(struct json_writer *json, const struct container_state *state, const struct cgroup_end *end)
 {
@@ -34,8 +14,8 @@ static void put_end(struct json_writer *json, const struct container_state *stat
 		json_put_int(json, "exitStatus", state->exit);
 	if (*cgroup_end_format(end, text, sizeof(text)))
 		json_put_string(json, "why", text);
-	for (size_t i = 0; i < ARRAY_SIZE(end_rows); i++)
-		json_put_uint(json, end_rows[i].key, *(const uint64_t *)((const char *)end + end_rows[i].offset));
+	for (size_t i = 0; i < cgroup_end_fields_count; i++)
+		json_put_uint(json, cgroup_end_fields[i].key, cgroup_end_field(end, i));
 	json_close(json);
 }
 

@@ -11,28 +11,6 @@
 
 enum { LINE_MAX_SIZE = 64 << 10 };
 
-static const struct {
-	const char *key;
-	size_t offset;
-} numbers[] = {
-    {"oomKills", offsetof(struct cgroup_end, oom_kills)},
-    {"memoryPeak", offsetof(struct cgroup_end, memory_peak)},
-    {"cpuTotal", offsetof(struct cgroup_end, cpu_total)},
-    {"cpuUser", offsetof(struct cgroup_end, cpu_user)},
-    {"cpuKernel", offsetof(struct cgroup_end, cpu_kernel)},
-    {"periods", offsetof(struct cgroup_end, periods)},
-    {"throttledPeriods", offsetof(struct cgroup_end, throttled_periods)},
-    {"throttledTime", offsetof(struct cgroup_end, throttled_time)},
-    {"readBytes", offsetof(struct cgroup_end, read_bytes)},
-    {"writeBytes", offsetof(struct cgroup_end, write_bytes)},
-    {"pidsRefused", offsetof(struct cgroup_end, pids_refused)},
-    {"cpuPressure", offsetof(struct cgroup_end, cpu_pressure)},
-    {"memoryPressure", offsetof(struct cgroup_end, memory_pressure)},
-    {"ioPressure", offsetof(struct cgroup_end, io_pressure)},
-    {"memoryFullPressure", offsetof(struct cgroup_end, memory_full_pressure)},
-    {"ioFullPressure", offsetof(struct cgroup_end, io_full_pressure)},
-};
-
 static char *make_line(const struct instance_end *end, const struct cgroup_end *resources)
 {
 	struct json_writer w = json_writer_init(JSON_INDENT_NONE);
@@ -48,8 +26,8 @@ static char *make_line(const struct instance_end *end, const struct cgroup_end *
 		json_put_bool(&w, "oomOwnLimit", resources->oom_own_limit);
 	if (resources->memory_limit != CGROUP_UNLIMITED)
 		json_put_uint(&w, "memoryLimit", resources->memory_limit);
-	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
-		json_put_uint(&w, numbers[i].key, *(const uint64_t *)((const char *)resources + numbers[i].offset));
+	for (size_t i = 0; i < cgroup_end_fields_count; i++)
+		json_put_uint(&w, cgroup_end_fields[i].key, cgroup_end_field(resources, i));
 	json_close(&w);
 	str_add(&w.text, "\n");
 	return json_finish(&w);

@@ -126,6 +126,8 @@ static int load_spec(struct creation *c, struct error *e)
 		r = spec_load(AT_FDCWD, c->request->config, &c->spec, e);
 	else
 		r = spec_load(c->bundle_fd, "config.json", &c->spec, e);
+	if (r && e->code && !c->request->config) /* not what is in it, but that it can't be read */
+		error_context(e, "bundle '%s'", c->bundle);
 	return r;
 }
 

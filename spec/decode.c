@@ -34,14 +34,6 @@ const char *walk_path(const struct step *step, char *buffer, size_t size)
 	return buffer;
 }
 
-/* Keys and values are quoted in errors: whatever would move the reader's terminal is made visible. */
-static void clean(char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			*text = '?';
-}
-
 int walk_refuse(struct walker *w, const struct step *step, const char *format, ...)
 {
 	char path[PATH_SIZE], reason[ERROR_TEXT_SIZE];
@@ -50,9 +42,9 @@ int walk_refuse(struct walker *w, const struct step *step, const char *format, .
 	va_start(args, format);
 	vsnprintf(reason, sizeof(reason), format, args);
 	va_end(args);
-	clean(reason);
+	str_make_printable(reason); /* keys and values are quoted in it */
 	walk_path(step, path, sizeof(path));
-	clean(path);
+	str_make_printable(path);
 	if (w->listener) {
 		w->listener->refused(path, reason, w->listener->data);
 		return -EINVAL;

@@ -31,6 +31,8 @@ int check_scheduler(struct walker *w, const struct step *step, void *base)
 				   policy);
 	if (realtime && !s->priority)
 		return walk_refuse(w, STEP_KEY(step, "priority"), "must be 1 to 99 with %s", policy);
+	if (s->policy == SCHED_DEADLINE && !s->runtime)
+		return walk_refuse(w, STEP_KEY(step, "runtime"), "is missing: SCHED_DEADLINE needs it");
 	if ((s->runtime || s->deadline || s->period) && s->policy != SCHED_DEADLINE)
 		return walk_refuse(w, step, "runtime, deadline and period are for SCHED_DEADLINE only, not for %s",
 				   policy);

@@ -39,6 +39,32 @@ struct host {
 	int out, err;	  /* what the last command wrote */
 };
 
+/* What both drivers take. */
+#define HOST_OPTIONS                                                                                                   \
+	{"holm", 1, NULL, 'h'}, {"state", 1, NULL, 's'}, {"work", 1, NULL, 'w'},                                       \
+	{                                                                                                              \
+		"id", 1, NULL, 'i'                                                                                     \
+	}
+
+static unused bool host_take_option(struct host *h, int option, const char *value)
+{
+	switch (option) {
+	case 'h':
+		h->holm = value;
+		return true;
+	case 's':
+		h->state = value;
+		return true;
+	case 'w':
+		h->work = value;
+		return true;
+	case 'i':
+		h->id = value;
+		return true;
+	}
+	return false;
+}
+
 static unused void die(const char *format, ...)
 {
 	va_list args;

@@ -868,10 +868,7 @@ static long rehearse(struct driver *d)
 static void parse(struct driver *d, int argc, char **argv)
 {
 	static const struct option options[] = {
-	    {"holm", 1, NULL, 'h'},
-	    {"state", 1, NULL, 's'},
-	    {"work", 1, NULL, 'w'},
-	    {"id", 1, NULL, 'i'},
+	    HOST_OPTIONS,
 	    {"probe", 1, NULL, 'p'},
 	    {"service", 1, NULL, 'S'},
 	    {"stride", 1, NULL, 'n'},
@@ -885,18 +882,6 @@ static void parse(struct driver *d, int argc, char **argv)
 	d->stride = 1;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
 		switch (c) {
-		case 'h':
-			d->host.holm = optarg;
-			break;
-		case 's':
-			d->host.state = optarg;
-			break;
-		case 'w':
-			d->host.work = optarg;
-			break;
-		case 'i':
-			d->host.id = optarg;
-			break;
 		case 'p':
 			d->probe = optarg;
 			break;
@@ -916,6 +901,8 @@ static void parse(struct driver *d, int argc, char **argv)
 			d->verbose = true;
 			break;
 		default:
+			if (host_take_option(&d->host, c, optarg))
+				break;
 			exit(2);
 		}
 	if (argc - optind != 3 || !d->host.holm || !d->host.state || !d->host.work || !d->host.id || !d->probe ||

@@ -430,10 +430,7 @@ static const struct {
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-	    {"holm", 1, NULL, 'h'},
-	    {"state", 1, NULL, 's'},
-	    {"work", 1, NULL, 'w'},
-	    {"id", 1, NULL, 'i'},
+	    HOST_OPTIONS,
 	    {"probe", 1, NULL, 'p'},
 	    {"service", 1, NULL, 'S'},
 	    {0},
@@ -444,18 +441,6 @@ int main(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
 		switch (c) {
-		case 'h':
-			d.host.holm = optarg;
-			break;
-		case 's':
-			d.host.state = optarg;
-			break;
-		case 'w':
-			d.host.work = optarg;
-			break;
-		case 'i':
-			d.host.id = optarg;
-			break;
 		case 'p':
 			d.probe = optarg;
 			break;
@@ -463,6 +448,8 @@ int main(int argc, char **argv)
 			d.service = optarg;
 			break;
 		default:
+			if (host_take_option(&d.host, c, optarg))
+				break;
 			return 2;
 		}
 	n = argc - optind == 2 ? (unsigned)atoi(argv[optind + 1]) : 0;

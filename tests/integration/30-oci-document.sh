@@ -11,7 +11,7 @@ runs 'the bundle is where config.json is' here -- echo here
 is 'the current folder is the default bundle' "$(cd "$bundle" && "$HOLM" --root "$state" run "$id")" here
 is 'a relative bundle' "$(cd "$work" && "$HOLM" --root "$state" run --bundle "${bundle##*/}" "$id")" here
 rm "$bundle/config.json"
-still_refused 'no config.json' "config.json.*no such file"
+still_refused 'no config.json' "bundle '$bundle': read 'config.json': no such file"
 mkdir "$bundle/config.json"
 still_refused 'a folder in its place' "config.json"
 bundle=$work/nowhere

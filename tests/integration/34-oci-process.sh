@@ -216,6 +216,7 @@ refused 'nice -21' 'config.json: process.scheduler.nice: ' '.process.scheduler =
 refused 'a priority for SCHED_OTHER' 'config.json: process.scheduler.priority: ' '.process.scheduler = {"policy": "SCHED_OTHER", "priority": 1}'
 refused 'no priority for SCHED_RR' 'config.json: process.scheduler.priority: ' '.process.scheduler = {"policy": "SCHED_RR"}'
 refused 'a deadline for SCHED_RR' 'config.json: process.scheduler: ' '.process.scheduler = {"policy": "SCHED_RR", "priority": 1, "deadline": 1}'
+refused 'SCHED_DEADLINE without a runtime' 'config.json: process.scheduler.runtime: is missing' '.process.scheduler = {"policy": "SCHED_DEADLINE"}'
 refused 'SCHED_DEADLINE within a container says what is in the way' 'process.scheduler: .*(CAP_SYS_NICE|cpuset|invalid)' '.process.scheduler = {"policy": "SCHED_DEADLINE", "runtime": 1, "deadline": 2, "period": 3}'
 
 # Item 104: ioPriority

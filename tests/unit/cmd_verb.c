@@ -803,6 +803,26 @@ static void check_line(bool json, enum log_level level, const char *kind, const 
 	assert_string_equal(data + strlen(data) - strlen(end), end);
 }
 
+/* What a container may have said is nothing for the reader's terminal; beside a log it is a plain line. */
+static void test_log_is_printable(void **state)
+{
+	char name[] = "/tmp/holm-err-XXXXXX";
+	struct sink sink = {.path = "/dev/null", .fd = -1};
+	int saved = dup(STDERR_FILENO), fd = mkstemp(name);
+	auto_free char *data = NULL;
+
+	(void)state;
+	dup2(fd, STDERR_FILENO);
+	sink_write(&sink, LOG_LEVEL_ERROR, "system", "exec '\033]0;x\a\303\251\302\233m\177'\nno");
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(fd);
+	close(sink.fd);
+	assert_int_equal(file_read(AT_FDCWD, name, 4096, &data, NULL), 0);
+	unlink(name);
+	assert_string_equal(data, "exec '?]0;x?\303\251??m?'?no\n");
+}
+
 static void test_log(void **state)
 {
 	(void)state;
@@ -838,6 +858,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_check, setup),
 	    cmocka_unit_test_setup(test_checkpoint_is_refused, setup),
 	    cmocka_unit_test_setup(test_log, setup),
+	    cmocka_unit_test_setup(test_log_is_printable, setup),
 	};
 
 	return cmocka_run_group_tests_name("cmd_verb", tests, NULL, NULL);
