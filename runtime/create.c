@@ -66,7 +66,7 @@ struct creation {
 	struct plan_result plan;
 	struct record record;
 	struct launch launch;
-	int bundle_fd, root_fd, folder, lock, signals, start_socket;
+	int bundle_fd, root_fd, folder, lock, signals, start_socket, notify_socket;
 	unsigned listen_fds, inherited;
 	bool notify, later_made, adopted, launched;
 	struct rootfs rootfs;		  /* holm.image, holm.storage */
@@ -86,6 +86,7 @@ static void creation_release(struct creation *c)
 	c->lock = fd_close(c->lock);
 	c->signals = fd_close(c->signals);
 	c->start_socket = fd_close(c->start_socket);
+	c->notify_socket = fd_close(c->notify_socket);
 	rootfs_release(&c->rootfs);
 	free(c->interfaces);
 	free(c->ports);
@@ -533,6 +534,8 @@ static int make_record(struct creation *c, struct error *e)
 		r = record_save_seccomp(c->folder, &c->seccomp, e);
 	if (!r && c->notify)
 		r = notify_create(c->folder, e);
+	if (!r && c->notify && c->run) /* before the payload can look for it; else `start` does this */
+		r = notify_open(c->folder, &c->notify_socket, e);
 	c->record.process = c->record.hooks = c->record.devices = NULL;
 	if (r)
 		unmake_record(c);
@@ -870,6 +873,7 @@ static struct creation creation_init(const struct runtime *runtime, const struct
 	    .lock = -1,
 	    .signals = -1,
 	    .start_socket = -1,
+	    .notify_socket = -1,
 	    .network = NET_CALL_INIT,
 	};
 }
@@ -921,13 +925,8 @@ static int tear_down(struct creation *c, struct error *e)
 
 static int finish_start(struct creation *c, struct error *e)
 {
-	auto_fd notify = -1;
-	int r = 0;
+	int r = launch_finish(&c->launch, e);
 
-	if (c->notify)
-		r = notify_open(c->folder, &notify, e);
-	if (!r)
-		r = launch_finish(&c->launch, e);
 	if (r)
 		explain_limit(c, e);
 	else /* it is there: whatever comes now, others may enter it and end it */
@@ -935,10 +934,10 @@ static int finish_start(struct creation *c, struct error *e)
 	if (!r && c->spec.hooks.kinds[SPEC_HOOK_POSTSTART].n)
 		r = hooks_run(&c->spec.hooks, SPEC_HOOK_POSTSTART, state_json(c, "running", c->launch.pid),
 			      c->bundle_fd, e);
-	if (!r && notify >= 0 && c->request->monitored)
-		c->request->monitored->notify = take_fd(&notify);
-	else if (!r && notify >= 0)
-		r = notify_wait(notify, notify_host(), c->launch.pidfd, c->launch.pid, e);
+	if (!r && c->notify && c->request->monitored)
+		c->request->monitored->notify = take_fd(&c->notify_socket);
+	else if (!r && c->notify)
+		r = notify_wait(c->notify_socket, notify_host(), c->launch.pidfd, c->launch.pid, e);
 	return r;
 }
 

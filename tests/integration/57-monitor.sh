@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# where: host bare
 # timeout: 300
 #
 # Who stays while an instance runs: what is written is never lost, whatever is killed; ends and restarts.
@@ -171,4 +172,6 @@ if [ -x /usr/bin/python3 ]; then
 else
 	skip 'readiness is waited for' 'no python3'
 fi
+for number in 1 2 3 4 5; do launch quick$number --notify -- probe ready >>"$work/quick" 2>&1 && on remove --force quick$number; done
+is 'one that is ready at once finds the socket' "$(tr '\n' ' ' <"$work/quick")" 'quick1 quick2 quick3 quick4 quick5 '
 refuses 'one that ends before it is ready' 'ended before it said that it is ready' launch never --notify -- sh -c 'sleep 0.1; exit 1'

@@ -7,6 +7,7 @@
  *   probe call NUMBER [ARG]...  makes one system call; prints its result, or the name of the error
  *   probe eat MEBIBYTES         touches that much memory, prints "eaten"
  *   probe leave PATH            tries to take a file or folder out of its project quota in every way; prints how each went
+ *   probe ready                 says by sd_notify(3) that it is ready, and waits for ever
  *
  * It reports and judges nothing: a section that cannot be read is null, and the test decides what that means.
  */
@@ -26,9 +27,11 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <sys/utsname.h>
 #include <termios.h>
 #include <time.h>
@@ -496,6 +499,21 @@ static int leave(const char *path)
 	return 0;
 }
 
+static int be_ready(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path ? path : "");
+	if (sendto(fd, "READY=1", 7, 0, (struct sockaddr *)&address, sizeof(address)) != 7) {
+		perror(address.sun_path);
+		return 1;
+	}
+	for (;;)
+		pause();
+}
+
 int main(int argc, char **argv)
 {
 	bool first = true;
@@ -507,6 +525,8 @@ int main(int argc, char **argv)
 		return eat(argv[2]);
 	if (argc == 3 && !strcmp(argv[1], "leave"))
 		return leave(argv[2]);
+	if (argc == 2 && !strcmp(argv[1], "ready"))
+		return be_ready();
 	printf("{\n");
 	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
 		bool wanted = argc < 2;
