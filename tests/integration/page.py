@@ -6,7 +6,7 @@ page.py compare WANT GOT        are its lines there, in this order?  Loosely: se
 page.py person COMMAND...       runs it at a terminal of a person who leaves every shell
 
 A page is Markdown (``` sh blocks, and text blocks after them) or mdoc (literal displays and .Dl lines of EXAMPLES; where lines begin
-with "# " those are the commands and the others are shown).
+with "# " those are the commands and the others are shown; a display that is a config.json is run).
 """
 import os
 import pty
@@ -33,13 +33,25 @@ def mdoc(text):
         if line.startswith(".Bd"):
             body = ""
         elif line == ".Ed":
-            blocks.append(parts(body))
+            blocks.append([bundle(body), ""] if body.startswith("{") else parts(body))
             body = None
         elif body is not None:
             body += plain(line) + "\n"
         elif line.startswith(".Dl "):
             blocks.append([plain(line[4:].strip('"')) + "\n", ""])
     return blocks
+
+
+def bundle(config):
+    """A config.json: what its reader would do with it."""
+    return f"""mkdir -p web/www && cp -a /srv/root web/rootfs
+cat >web/config.json <<'END'
+{config}END
+holm lint web/config.json
+holm run --detach --bundle web web
+holm exec web true
+holm delete --force web
+"""
 
 
 def plain(line):
