@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "netns/devices.h"
 #include "netns/hosts.h"
+#include "netns/inside.h"
 #include "netns/member.h"
 #include "netns/network.h"
 #include "netns/ports.h"
@@ -27,8 +28,9 @@ struct call {
 	const struct net_request *request;
 	void *array; /* of request->n elements, their size checked */
 	const struct net_port *ports;
-	int netns_fd; /* -1: none came */
-	int lock;     /* on the instance */
+	int netns_fd; /* -1: none came; likewise the next two */
+	int mount_fd, root_fd;
+	int lock; /* on the instance */
 	struct host host;
 };
 
@@ -192,6 +194,15 @@ static int enter_each(struct call *call, const struct member_instance *instance,
 	return r;
 }
 
+/* The last thing that is done: it takes us into the instance's mount namespace.  Without names it is joined all the same. */
+static void show_names(struct call *call)
+{
+	struct error e = ERROR_INIT;
+
+	if (inside_show_names(&call->host.store, call->request->id, call->mount_fd, call->root_fd, &e))
+		log_warning("'%s' does not see the names of its new neighbours: %s", call->request->id, e.text);
+}
+
 static int join(struct call *call, struct error *e)
 {
 	const struct net_request *request = call->request;
@@ -201,7 +212,9 @@ static int join(struct call *call, struct error *e)
 
 	if (!r)
 		r = prepare_each(call, &instance, &joinings, e);
-	if (!r && request->n > 1)
+	if (!r && request->has_inside)
+		r = hosts_ensure_own(&call->host.store, request->id, e);
+	else if (!r && request->n > 1)
 		r = hosts_make_own(&call->host.store, request->id, e);
 	if (!r && request->netns_follows)
 		r = receive_namespace(call, e);
@@ -218,6 +231,8 @@ static int join(struct call *call, struct error *e)
 					    NULL);
 	if (r)
 		store_drop_instance(&call->host.store, request->id);
+	else if (request->has_inside)
+		show_names(call);
 	joinings_release(&joinings);
 	return r;
 }
@@ -384,9 +399,9 @@ static int receive_request(char *buffer, size_t room, struct call *call, struct 
 {
 	struct net_request *request = (void *)buffer;
 	size_t size = 0, n_fds = 0, array_size, ports_size;
-	bool needs_netns;
-	int fd = -1;
-	int r = fd_receive(NET_SOCKET, buffer, room, &size, &fd, 1, &n_fds);
+	size_t expected_fds;
+	int fds[3] = {-1, -1, -1};
+	int r = fd_receive(NET_SOCKET, buffer, room, &size, fds, ARRAY_SIZE(fds), &n_fds);
 
 	if (r)
 		return error_system(e, -r, "receive holm's request");
@@ -394,18 +409,23 @@ static int receive_request(char *buffer, size_t room, struct call *call, struct 
 		return error_bug(e, "holm-net received a request of %zu bytes that it does not know", size);
 	array_size = request->n * operations[request->operation].element;
 	ports_size = request->n_ports * sizeof(struct net_port);
-	needs_netns = operations[request->operation].netns == NEEDS_NETNS && !request->netns_follows;
+	expected_fds = operations[request->operation].netns == NEEDS_NETNS && !request->netns_follows;
+	if (expected_fds && request->has_inside)
+		expected_fds = ARRAY_SIZE(fds);
 	if (size != sizeof(*request) + array_size + ports_size || (!array_size && request->n) ||
 	    (request->n_ports && !operations[request->operation].has_ports) ||
 	    (request->netns_follows && request->operation != NET_OPERATION_JOIN) ||
-	    (n_fds != needs_netns && operations[request->operation].netns != MAY_HAVE_NETNS))
+	    (request->has_inside && (request->operation != NET_OPERATION_JOIN || request->netns_follows)) ||
+	    (n_fds != expected_fds && (operations[request->operation].netns != MAY_HAVE_NETNS || n_fds > 1)))
 		return error_bug(e, "holm-net received request %u with %zu bytes and %zu descriptors",
 				 request->operation, size, n_fds);
 	terminate(request, buffer + sizeof(*request), buffer + sizeof(*request) + array_size);
 	call->request = request;
 	call->array = buffer + sizeof(*request);
 	call->ports = (void *)(buffer + sizeof(*request) + array_size);
-	call->netns_fd = n_fds ? fd : -1;
+	call->netns_fd = fds[0];
+	call->mount_fd = fds[1];
+	call->root_fd = fds[2];
 	return 0;
 }
 

@@ -316,19 +316,32 @@ static const struct option connect_rows[] = {
     OPTION(struct connect_options, ingress, "ingress", 0, STRING, "RATE", "most it may receive"),
 };
 
-/* The network namespace of a container that runs. */
-static int open_namespace(const struct invocation *call, const char *id, int *ret_fd, struct error *e)
+/* Of a container that runs: its network namespace, and for connecting what names need. */
+static int open_running(const struct invocation *call, const char *id, int *ret_netns, struct net_inside *ret_inside,
+			struct error *e)
 {
 	struct container_state state;
-	char path[64];
+	auto_fd process = -1;
+	auto_fd netns = -1;
+	auto_fd mounts = -1;
 	int r = container_state(&call->runtime, id, call->arena, &state, e);
 
 	if (r)
 		return r;
 	if (!state.pid)
 		return error_refuse(e, ERROR_STATE, "container '%s' is not running", id);
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)state.pid);
-	return fd_open(AT_FDCWD, path, O_RDONLY, NULL, ret_fd, e);
+	r = fd_open(AT_FDCWD, arena_format(call->arena, "/proc/%d", (int)state.pid), O_RDONLY | O_DIRECTORY, NULL,
+		    &process, e)
+		?: fd_open(process, "ns/net", O_RDONLY, NULL, &netns, e);
+	if (!r && ret_inside)
+		r = fd_open(process, "ns/mnt", O_RDONLY, NULL, &mounts, e)
+			?: fd_open(process, "root", O_PATH | O_DIRECTORY, NULL, &ret_inside->root_fd, e);
+	if (r)
+		return r;
+	*ret_netns = take_fd(&netns);
+	if (ret_inside)
+		ret_inside->mount_fd = take_fd(&mounts);
+	return 0;
 }
 
 static void count_interface(const struct net_member *member, void *data)
@@ -377,10 +390,11 @@ static int run_connect(struct invocation *call, void *options, char **operands, 
 	const struct connect_options *o = options;
 	struct net_port *ports = arena_array(call->arena, struct net_port, o->n_publish + 1);
 	struct net_interface interface = {0};
-	struct net_join join = {.id = operands[1], .interfaces = &interface, .n = 1, .ports = ports};
+	struct net_inside inside = {-1, -1};
+	struct net_join join = {.id = operands[1], .interfaces = &interface, .n = 1, .ports = ports, .inside = &inside};
 	auto_fd netns = -1;
-	int r =
-	    open_namespace(call, operands[1], &netns, e) ?: read_interface(o, operands[0], operands[1], &interface, e);
+	int r = open_running(call, operands[1], &netns, &inside, e)
+		    ?: read_interface(o, operands[0], operands[1], &interface, e);
 
 	(void)n;
 	for (; !r && join.n_ports < o->n_publish; join.n_ports++) {
@@ -391,14 +405,17 @@ static int run_connect(struct invocation *call, void *options, char **operands, 
 	}
 	join.netns_fd = netns;
 	join.instance = arena_format(call->arena, "%s/%s", call->runtime.root, operands[1]);
-	return r ?: net_join(NULL, &join, NULL, e);
+	r = r ?: net_join(NULL, &join, NULL, e);
+	fd_close(inside.mount_fd);
+	fd_close(inside.root_fd);
+	return r;
 }
 
 static int run_disconnect(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
 	unsigned next = 0;
 	auto_fd netns = -1;
-	int r = open_namespace(call, operands[1], &netns, e)
+	int r = open_running(call, operands[1], &netns, NULL, e)
 		    ?: net_each_member(NULL, operands[1], operands[0], count_interface, &next, e);
 
 	(void)options, (void)n;

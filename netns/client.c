@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/fd.h"
@@ -139,8 +140,10 @@ static int call_finish(struct net_call *call, const struct sink *sink, struct er
 	}
 }
 
-static int call_start(struct net_call *call, const void *request, size_t size, int netns_fd, struct error *e)
+static int call_start(struct net_call *call, const void *request, size_t size, int netns_fd,
+		      const struct net_inside *inside, struct error *e)
 {
+	const int fds[] = {netns_fd, inside ? inside->mount_fd : -1, inside ? inside->root_fd : -1};
 	int r;
 
 	if (size > NET_MESSAGE_MAX)
@@ -148,14 +151,14 @@ static int call_start(struct net_call *call, const void *request, size_t size, i
 	r = call_open(call, e);
 	if (r)
 		return r;
-	r = fd_send(call->socket, request, size, &netns_fd, netns_fd >= 0);
+	r = fd_send(call->socket, request, size, fds, inside ? 3 : netns_fd >= 0);
 	return r && r != -EPIPE ? error_system(e, -r, "send a request to holm-net") : 0;
 }
 
 static int call(const void *request, size_t size, int netns_fd, const struct sink *sink, struct error *e)
 {
 	auto_call call = NET_CALL_INIT;
-	int r = call_start(&call, request, size, netns_fd, e);
+	int r = call_start(&call, request, size, netns_fd, NULL, e);
 
 	return r ?: call_finish(&call, sink, e);
 }
@@ -350,6 +353,7 @@ int net_start(const struct net_paths *paths, const struct net_join *join, struct
 	if (r)
 		return r;
 	request.netns_follows = join->netns_fd < 0;
+	request.has_inside = join->inside != NULL;
 	request.n = join->n;
 	request.n_ports = join->n_ports;
 	str_add_bytes(&message, &request, sizeof(request));
@@ -357,7 +361,7 @@ int net_start(const struct net_paths *paths, const struct net_join *join, struct
 		str_add_bytes(&message, join->interfaces, join->n * sizeof(*join->interfaces));
 	if (join->n_ports)
 		str_add_bytes(&message, join->ports, join->n_ports * sizeof(*join->ports));
-	r = call_start(&call, message.data, message.size, join->netns_fd, e);
+	r = call_start(&call, message.data, message.size, join->netns_fd, join->inside, e);
 	if (r)
 		return r;
 	*ret = call;
@@ -419,6 +423,21 @@ int net_leave(const struct net_paths *paths, const char *id, const char *network
 	/* Leaving what has been left is no error; and who leaves may not come back: one more try before that is said. */
 	r = call(&request, sizeof(request), netns_fd, NULL, e);
 	return r ? call(&request, sizeof(request), netns_fd, NULL, e) : 0;
+}
+
+int net_leave_connected(const struct net_paths *paths, const char *id, int folder, struct error *e)
+{
+	char path[NET_PATH_SIZE + NET_ID_SIZE + 32];
+	auto_free char *text = NULL;
+	struct stat own, recorded;
+
+	snprintf(path, sizeof(path), "%s/members/%s/instance", state_path(paths), id);
+	if (file_read(AT_FDCWD, path, NET_PATH_SIZE, &text, NULL))
+		return 0; /* it is on none; or we are not who puts instances on networks */
+	if (stat(text, &recorded) < 0 || fstat(folder, &own) < 0 || recorded.st_dev != own.st_dev ||
+	    recorded.st_ino != own.st_ino)
+		return 0;
+	return net_leave(paths, id, NULL, NULL, -1, e);
 }
 
 const char *net_hosts_path(const struct net_paths *paths, const char *network, char buffer[NET_PATH_SIZE])

@@ -61,6 +61,12 @@ int net_each_counters(const struct net_paths *paths, const char *id,
 
 /* ---- an instance's life ---- */
 
+/* Of an instance that runs already: names of its new neighbours have to get into it (netns/inside.h). */
+struct net_inside {
+	int mount_fd; /* its mount namespace */
+	int root_fd;  /* its root, O_PATH */
+};
+
 struct net_join {
 	const char *id;
 	const char *instance; /* the path of its state folder: when that is gone, its leases are free.  NULL: none */
@@ -70,6 +76,7 @@ struct net_join {
 	size_t n;
 	const struct net_port *ports; /* interface says whose; "" is the first that can have it */
 	size_t n_ports;
+	const struct net_inside *inside; /* NULL: it does not run yet */
 };
 
 /*
@@ -112,6 +119,12 @@ int net_interfaces_of(const struct spec_holm_network *networks, size_t n, struct
  */
 int net_leave(const struct net_paths *paths, const char *id, const char *network, const char *interface, int netns_fd,
 	      struct error *e) must_check;
+
+/*
+ * The whole instance leaves, which started without networks: it may have connected since.  folder: its state folder, open; what
+ * another instance of this id has, under another root, stays.
+ */
+int net_leave_connected(const struct net_paths *paths, const char *id, int folder, struct error *e) must_check;
 
 /*
  * Writes the path of the hosts file of network / of an instance that joined several at once / of the filtered

@@ -115,6 +115,14 @@ int hosts_make_own(const struct store *store, const char *id, struct error *e)
 	return r ? error_system(e, -r, "write '%s/%s'", store->state_path, path) : 0;
 }
 
+static bool is_same_file(int fd, int dirfd, const char *path)
+{
+	struct stat one, other;
+
+	return !fstat(fd, &one) && !fstatat(dirfd, path, &other, AT_SYMLINK_NOFOLLOW) && one.st_dev == other.st_dev &&
+	       one.st_ino == other.st_ino;
+}
+
 /* Under the network's exclusive lock nobody adds or removes a line between the copy and the link. */
 int hosts_share(const struct store *store, int network_fd, const struct net_member *member, struct error *e)
 {
@@ -134,8 +142,11 @@ int hosts_share(const struct store *store, int network_fd, const struct net_memb
 		return error_system(e, network < 0 ? -network : errno, "lock the hosts file of network '%s'",
 				    member->network);
 	snprintf(link, sizeof(link), MIRRORS "/%s", member->id);
+	if (is_same_file(own, network_fd, link)) /* by another interface on this network */
+		return 0;
+	unlinkat(network_fd, link, 0); /* of an instance of this id that is gone */
 	if ((mkdirat(network_fd, MIRRORS, 0700) < 0 && errno != EEXIST) ||
-	    (linkat(store->state, path, network_fd, link, 0) < 0 && errno != EEXIST))
+	    linkat(store->state, path, network_fd, link, 0) < 0)
 		return error_system(e, errno, "link '%s/%s'", store->state_path, path);
 	r = fd_read_all(network, HOSTS_MAX, &text, NULL);
 	if (r)
@@ -147,6 +158,26 @@ int hosts_share(const struct store *store, int network_fd, const struct net_memb
 	}
 	append_text(own, &lines);
 	return 0;
+}
+
+static int share_one(const struct net_member *member, void *data, struct error *e)
+{
+	const struct store *store = data;
+	auto_fd network = -1;
+	int r = store_open_network(store, member->network, &network, e);
+
+	return r ?: hosts_share(store, network, member, e);
+}
+
+int hosts_ensure_own(const struct store *store, const char *id, struct error *e)
+{
+	char path[NET_ID_SIZE + 32];
+	int r = 0;
+
+	own_path(id, path);
+	if (faccessat(store->state, path, F_OK, 0) < 0)
+		r = hosts_make_own(store, id, e);
+	return r ?: store_each_member(store, id, share_one, (void *)store, e);
 }
 
 struct unsharing {

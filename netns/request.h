@@ -34,7 +34,7 @@ enum net_operation {
 	NET_OPERATION_CREATE,	    /* wanted: NET_REPLY_NETWORK */
 	NET_OPERATION_LIST,	    /* network or "": NET_REPLY_NETWORK each */
 	NET_OPERATION_REMOVE,	    /* network */
-	NET_OPERATION_JOIN, /* namespace (at once or later), net_interface, ports, id, instance, hostname: NET_REPLY_MEMBER each */
+	NET_OPERATION_JOIN, /* namespace (at once or later), perhaps two more descriptors, net_interface, ports, id, instance, hostname: NET_REPLY_MEMBER each */
 	NET_OPERATION_LEAVE,	 /* perhaps the namespace; id; network, interface or "" */
 	NET_OPERATION_MEMBERS,	 /* id or "", network or "": NET_REPLY_MEMBER each */
 	NET_OPERATION_PORTS,	 /* id or "": NET_REPLY_PORT each */
@@ -53,6 +53,7 @@ struct net_request {
 	uint32_t n_ports;   /* struct net_port, after it */
 	uint8_t has_egress, has_ingress;
 	uint8_t netns_follows; /* to join: the namespace comes in a datagram of its own */
+	uint8_t has_inside;    /* to join: it runs; after the namespace come its mount namespace and its root */
 	char state[NET_PATH_SIZE], config[NET_PATH_SIZE];
 	char id[NET_ID_SIZE], hostname[NET_ID_SIZE];
 	char instance[NET_PATH_SIZE];

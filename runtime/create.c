@@ -911,8 +911,9 @@ static int tear_down(struct creation *c, struct error *e)
 	}
 	if (!r)
 		r = rdt_remove(&c->record.rdt, &first);
-	if (!r && joins_networks(c))
-		r = net_leave(NULL, c->request->id, NULL, NULL, -1, &first);
+	if (!r)
+		r = joins_networks(c) ? net_leave(NULL, c->request->id, NULL, NULL, -1, &first)
+				      : net_leave_connected(NULL, c->request->id, c->folder, &first);
 	if (!r && c->record.data)
 		r = rootfs_remove(c->record.data, c->runtime->rootless, c->request->id, &first);
 	run_poststop(c);

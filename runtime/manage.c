@@ -430,8 +430,9 @@ static int destroy(struct handle *h, struct error *e)
 	}
 	if (!r)
 		r = rdt_remove(&h->record.rdt, &first);
-	if (!r && h->record.networks)
-		r = net_leave(NULL, h->record.id, NULL, NULL, -1, &first);
+	if (!r)
+		r = h->record.networks ? net_leave(NULL, h->record.id, NULL, NULL, -1, &first)
+				       : net_leave_connected(NULL, h->record.id, h->folder, &first);
 	if (!r && h->record.data)
 		r = rootfs_remove(h->record.data, h->record.rootless, h->record.id, &first);
 	if (h->record.pid && container_run_hooks(&h->record, SPEC_HOOK_POSTSTOP, "stopped", 0, false, e))

@@ -99,8 +99,19 @@ bundle -- sh -c "cat /etc/hosts; echo | nc -w 3 $web 80; ip route show default"
 config '.holm.networks = [{"network": "second"}, {"network": "default"}]'
 like 'on two networks: neighbours of both are found' "$(holm run "$id")" "10\.88\.0\.[0-9]+.$neighbour.*pong.*default via 10\.88\.0\.1 dev eth0 .*default via 10\.66\.0\.1 dev eth1 *metric"
 check 'a running one connects' holm network connect second "$client"
+like 'and finds the neighbours of both by name' "$(holm exec "$client" cat /etc/hosts)" "$web4.$web.*10\.88\.0\.[0-9]+.$neighbour"
+is 'its own name is there once for each interface' "$(holm exec "$client" cat /etc/hosts | grep -c "^10[.0-9]*.$client")" 2
 like 'its default route stays the first' "$(inside "$client" ip route show default)" 'via 10\.66\.0\.1 dev eth0 .*via 10\.88\.0\.1 dev eth1 .*metric'
+bundle -- sleep 1000
+config '.holm.networks = [{"network": "second"}]'
+run_detached
+late=$id
+like 'also who comes later' "$(holm exec "$client" cat /etc/hosts)" "10\.88\.0\.[0-9]+.$late"
+check 'who goes' holm delete --force "$late"
+unlike 'is gone' "$(holm exec "$client" cat /etc/hosts)" "$late"
 check 'and disconnects' holm network disconnect second "$client"
+unlike 'then their names are gone' "$(holm exec "$client" cat /etc/hosts)" "$neighbour"
+like 'and the others are not' "$(holm exec "$client" cat /etc/hosts)" "$web4.$web"
 is 'and the link is gone' "$(inside "$client" ip -j link show | jq -r '[.[].ifname] | join(" ")')" 'lo eth0'
 bundle -- sh -c 'ip -4 addr show eth0; ip link show lo'
 config ".linux.namespaces |= map(if .type == \"network\" then .path = \"/proc/$(pid_of "$client")/ns/net\" else . end)"
@@ -110,6 +121,24 @@ config '.linux.namespaces |= map(select(.type != "network"))'
 like "the host's stack" "$(holm run "$id")" 'holm-default.*up0'
 bundle -- sh -c 'ls /sys/class/net; ip link show lo'
 like 'none: loopback alone, and up' "$(holm run "$id")" '^lo.*1: lo: <LOOPBACK,UP'
+bundle -- sleep 1000
+own_root
+ln -sf /proc/1/root/etc/hostname "$bundle/rootfs/etc/resolv.conf"
+printf '192.0.2.7\town\n' >"$bundle/rootfs/etc/hosts"
+run_detached
+check 'one without a network connects' holm network connect second "$id"
+like 'it finds its neighbours by name' "$(holm exec "$id" cat /etc/hosts)" "10\.88\.0\.[0-9]+.$neighbour"
+like 'its root keeps the file that it had' "$(cat "$bundle/rootfs/etc/hosts")" 'own'
+is 'no link of the payload leads out' "$(grep -c resolv.conf "/proc/$(pid_of "$id")/mountinfo")" 0
+check 'and goes' holm delete --force "$id"
+is 'nothing of it is left' "$(holm network inspect second | jq -r '.members[].id' | grep -c "$id")" 0
+bundle -- sleep 1000
+config '.mounts += [{"destination": "/etc/hosts", "type": "bind", "source": "'"$bundle"'/hosts", "options": ["bind"]}]'
+printf '192.0.2.8\tmine\n' >"$bundle/hosts"
+run_detached
+check 'one with a hosts file of its configuration connects' holm network connect second "$id"
+is 'which stays' "$(holm exec "$id" cat /etc/hosts)" $'192.0.2.8\tmine'
+check 'and goes, too' holm delete --force "$id"
 check 'delete' holm delete --force "$neighbour"
 check 'and the network goes' holm network remove second
 
