@@ -50,8 +50,8 @@ exits 'run --mount' 0 '^outside$' run --rm --mount "type=bind,src=$PWD/folder,ds
 exits 'run --net-host' 0 'lo' run --rm --net-host test/isle:1 r11 ls /sys/class/net
 exits 'run --privileged' 0 ' /sys sysfs rw' run --rm --privileged test/isle:1 r12 grep ' /sys ' /proc/mounts
 run -d --memory-limit 20971520 --cpus 0.5 test/isle:1 r13 sleep 100
-is 'run --memory-limit' "$(cat /sys/fs/cgroup/memory/default/r13/memory.limit_in_bytes)" 20971520
-is 'run --cpus' "$(cat /sys/fs/cgroup/cpu/default/r13/cpu.cfs_quota_us)" 50000
+is 'run --memory-limit' "$(cat "$(cgroup_of "$(ctr tasks ls | awk '$1 == "r13" { print $2 }')")"/memory.{max,limit_in_bytes} 2>/dev/null)" 20971520
+is 'run --cpus' "$(cat /sys/fs/cgroup/cpu/default/r13/cpu.cfs_quota_us 2>/dev/null || cut -d ' ' -f 1 /sys/fs/cgroup/default/r13/cpu.max)" 50000
 ctr tasks delete --force r13 >/dev/null 2>&1
 ctr containers rm r13
 exits 'run --cgroup' 0 '^yes$' run --rm --cgroup /own/group test/isle:1 r15 echo yes

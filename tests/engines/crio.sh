@@ -75,7 +75,7 @@ fact 'state' "$(runtime state "$id")" '.status + " " + .bundle' "created $bundle
 check 'start' runtime start "$id"
 fact 'state: running' "$(runtime state "$id")" .status running
 check 'the log, both streams' wait_for 5 eval '[ "$(text_of stdout) $(text_of stderr)" = "out err" ]'
-is 'the cgroup' "$(sed -n 's/.*:memory://p' "/proc/$(cat "$bundle/pidfile")/cgroup")" /kubepods/pod1/one
+like 'the cgroup' "$(cgroup_of "$(cat "$bundle/pidfile")")" '^/sys/fs/cgroup(/memory)?/kubepods/pod1/one$'
 exits 'ExecSync' 0 '^said$' crio_exec 20 echo said
 exits 'ExecSync: status' 5 '' crio_exec 20 sh -c 'exit 5'
 exits 'ExecSync: not found' '125|255|1' '' crio_exec 20 nosuch
@@ -89,8 +89,7 @@ exits 'Exec: status' 6 'not a tty' bash -c 'jq ".terminal = false" process.json 
 	"$runtime" "$root" "$id"
 echo '{"memory": {"limit": 33554432}, "cpu": {"shares": 512, "quota": 50000, "period": 100000}}' >resources.json
 check 'update --resources -' eval 'runtime update --resources - "$id" <resources.json'
-is 'the limit holds' "$(runtime exec "$id" cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null ||
-	cat /sys/fs/cgroup/memory/kubepods/pod1/one/memory.limit_in_bytes)" 33554432
+is 'the limit holds' "$(cat "$(cgroup_of "$(cat "$bundle/pidfile")")"/memory.{max,limit_in_bytes} 2>/dev/null)" 33554432
 check 'pause' runtime pause "$id"
 fact 'paused' "$(runtime state "$id")" .status paused
 check 'resume' runtime resume "$id"

@@ -41,6 +41,17 @@ expected = [
     ("crun", "a time namespace", "*", "crun gives up where it may not write the offsets"),
     ("crun", "*", "mounts./dev/*.options", "crun binds the host's devices with the options of /dev"),
     ("*", "*", "devices./dev/mqueue.gid", "in a user namespace the mqueue belongs to the container's root"),
+    ("*", "*bind,frobnicate", "*", "an option that nobody knows is refused; runc gives it to the kernel, which overlooks it for a bind"),
+    ("runc", "tmpfs without a source", "mounts./mnt/here.s*", "runc leaves the name of the source empty"),
+    ("crun", "*bind,ro,rw", "mounts./mnt/here.options", "of options that exclude each other the last counts; crun 1.8 keeps ro"),
+    ("crun", "*runbindable", "mounts./mnt/here.propagation", "crun 1.8 leaves it private"),
+    ("crun", "*rro*", "*", "crun 1.8 can't make a file recursively read-only"),
+    ("crun", "mount on /proc/self", "*", "mounts inside /proc that could mislead who enters are refused, as by runc"),
+    ("runc", "without /proc", "*", "runc needs a /proc in the container for itself"),
+    ("*", "ids without a user namespace", "*", "mappings that would do nothing are refused"),
+    ("*", "masks and *", "mounts./*", "masks of another shape: the host's null device, or one empty tmpfs, read-only"),
+    ("runc", "seccomp: SCMP_ACT_KILL*", "*", "runc calls getpid itself when the filter is on already"),
+    ("runc", "seccomp: SCMP_ACT_TRAP", "*", "runc calls getpid itself when the filter is on already"),
     ("*", "docker-*", "ids.groups", "additionalGids are taken as they are, runc leaves out what is there twice"),
     ("*", "docker-*", "status.Groups", "additionalGids are taken as they are, runc leaves out what is there twice"),
 ]
@@ -185,6 +196,98 @@ def variations():
                                                             "args": [{"index": 0, "value": 8, "op": "SCMP_CMP_EQ"}]}]),
                                          put("process.args", ["/bin/probe", "call", "135", "8"]))
     yield "seccomp: a call that nobody knows", all_of(seccomp(syscalls=[{"names": ["frobnicate"], "action": "SCMP_ACT_ERRNO"}]))
+    # --- combinations ---
+    for options in (("bind", "nosuid"), ("bind", "nodev", "ro", "noexec"), ("rbind", "nosuid", "ro"), ("bind", "relatime"), ("bind", "strictatime"),
+                    ("bind", "rw", "suid", "dev", "exec"), ("bind", "ro", "rw"), ("bind", "rw", "ro"), ("bind", "defaults"), ("rbind", "private", "ro"),
+                    ("rbind", "rslave", "nodev"), ("rbind", "runbindable"), ("bind", "rnosuid"), ("rbind", "rnoexec", "rnodev"), ("rbind", "rro", "rnosuid"),
+                    ("bind", "nosymfollow"), ("bind", "mand"), ("bind", "dirsync"), ("bind", "iversion"), ("bind", "frobnicate"), ("ro",), ()):
+        yield "bind of a folder: " + (",".join(options) or "nothing"), mount("/mnt/here", "bind", outside + "/folder", *options)
+    for options in (("bind",), ("bind", "ro", "nosuid"), ("rbind", "rro"), ("bind", "noexec", "private")):
+        yield "bind of a file: " + ",".join(options), mount("/tmp/new/file", "bind", outside + "/file", *options)
+        yield "bind of a file in a user namespace: " + ",".join(options), all_of(user, mount("/tmp/new/file", "bind", outside + "/file", *options))
+    yield "bind of a file on a folder", mount("/tmp", "bind", outside + "/file", "bind")
+    yield "bind of a folder on a file", mount("/etc/passwd", "bind", outside + "/folder", "bind")
+    yield "bind of a device", mount("/tmp/zero", "bind", "/dev/zero", "bind")
+    yield "bind of /dev", mount("/mnt/dev", "bind", "/dev", "rbind", "ro")
+    yield "bind of the root", mount("/mnt/root", "bind", "/", "bind", "ro")
+    yield "mount on the root", mount("/", "tmpfs", "tmpfs", "size=64k")
+    yield "mount on /proc/self", mount("/proc/self", "tmpfs", "tmpfs", "size=64k")
+    yield "mount on /proc/sys", mount("/proc/sys", "bind", outside + "/folder", "bind")
+    yield "mount on a relative place", mount("mnt/here", "tmpfs", "tmpfs", "size=64k")
+    yield "mount with dots", mount("/mnt/../mnt/./here/..//there", "tmpfs", "tmpfs", "size=64k")
+    yield "mount out by dots", mount("/../../mnt/here", "tmpfs", "tmpfs", "size=64k")
+    yield "mount of an unknown type", mount("/mnt/here", "seafs", "none")
+    yield "tmpfs of a bad size", mount("/mnt/here", "tmpfs", "tmpfs", "size=lots")
+    yield "tmpfs without a source", lambda c: c["mounts"].append({"destination": "/mnt/here", "type": "tmpfs"})
+    for place in ("/proc", "/dev", "/sys", "/dev/pts", "/dev/shm", "/dev/mqueue"):
+        def lacking(c, place=place):
+            c["mounts"] = [m for m in c["mounts"] if m["destination"] != place and not m["destination"].startswith(place + "/")]
+            c["linux"]["maskedPaths"] = c["linux"]["readonlyPaths"] = []
+        yield "without " + place, lacking
+    for read_only in (False, True):
+        root_is = "read-only" if read_only else "writable"
+        yield "a tmpfs in a %s root" % root_is, all_of(put("root.readonly", read_only), mount("/new/place", "tmpfs", "tmpfs", "size=64k", "ro"))
+        yield "user namespace, cgroup namespace, tmpfs, %s root" % root_is, all_of(
+            put("root.readonly", read_only), user, lambda c: c["linux"]["namespaces"].append({"type": "cgroup"}),
+            mount("/mnt/here", "tmpfs", "tmpfs", "size=64k", "mode=700", "uid=0"))
+        yield "seccomp, a user, all limits, %s root" % root_is, all_of(
+            put("root.readonly", read_only), seccomp(), put("process.user", {"uid": 1000, "gid": 1000, "additionalGids": [7]}),
+            put("process.rlimits", [{"type": "RLIMIT_" + k, "soft": 900, "hard": 1000} for k in ("NOFILE", "SIGPENDING", "CORE", "MSGQUEUE")]))
+    for kind in ("AS", "NOFILE", "MEMLOCK", "SIGPENDING", "MSGQUEUE", "RTPRIO", "NICE", "LOCKS", "RSS"):
+        yield "RLIMIT_%s, soft below hard" % kind, put("process.rlimits", [{"type": "RLIMIT_" + kind, "soft": 0 if kind in ("RTPRIO", "NICE") else 1 << 30 if kind == "AS" else 64,
+                                                                           "hard": 0 if kind in ("RTPRIO", "NICE") else 1 << 32 if kind == "AS" else 128}])
+    yield "a soft limit above the hard one", put("process.rlimits", [{"type": "RLIMIT_NOFILE", "soft": 200, "hard": 100}])
+    for names in (["CAP_NET_RAW"], ["CAP_SYS_ADMIN", "CAP_SYS_CHROOT"], ["CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_MKNOD"]):
+        for uid in (0, 1000):
+            for sets in (("bounding",), ("bounding", "permitted"), ("bounding", "effective", "permitted"), ("bounding", "effective", "inheritable", "permitted", "ambient"),
+                         ("effective", "permitted")):
+                yield "capabilities %s of %d in %s" % (",".join(names), uid, ",".join(sets)), all_of(
+                    put("process.user", {"uid": uid, "gid": uid}), put("process.capabilities", {k: names for k in sets}))
+    yield "capabilities in a user namespace", all_of(user, put("process.capabilities", {k: ["CAP_SYS_ADMIN", "CAP_NET_ADMIN"] for k in ("bounding", "effective", "permitted")}))
+    yield "ids that are not mapped", all_of(user, put("process.user", {"uid": 70000, "gid": 0}))
+    yield "two ranges of ids", all_of(user, put("linux.uidMappings", [{"containerID": 0, "hostID": 100000, "size": 1000}, {"containerID": 1000, "hostID": 200000, "size": 10}]),
+                                      put("process.user", {"uid": 1003, "gid": 5}))
+    yield "ids without a user namespace", all_of(put("linux.uidMappings", [{"containerID": 0, "hostID": 100000, "size": 1000}]))
+    yield "a user namespace without ids", lambda c: c["linux"]["namespaces"].append({"type": "user"})
+    for kind in ("network", "uts", "ipc"):
+        def joined(c, kind=kind):
+            for n in c["linux"]["namespaces"]:
+                if n["type"] == kind:
+                    n["path"] = "/proc/self/ns/" + {"network": "net"}.get(kind, kind)
+            if kind == "uts":
+                del c["hostname"]
+            if kind == "network":
+                c["mounts"] = [m for m in c["mounts"] if m["type"] != "sysfs"]
+                c["linux"]["maskedPaths"] = []
+        yield "joined: %s by path" % kind, joined
+    yield "joined: a path that is no namespace", lambda c: c["linux"]["namespaces"][1].update(path="/dev/null")
+    yield "joined: a path of another kind", lambda c: c["linux"]["namespaces"][1].update(path="/proc/self/ns/uts")
+    yield "joined: a path that is not there", lambda c: c["linux"]["namespaces"][1].update(path="/no/such")
+    yield "no namespaces but mount", all_of(namespaces("mount"), lambda c: c.pop("hostname"), put("linux.maskedPaths", []),
+                                            lambda c: c.update(mounts=[m for m in c["mounts"] if m["type"] not in ("sysfs", "mqueue")]))
+    yield "no mount namespace", all_of(namespaces("pid"), lambda c: c.pop("hostname"))
+    yield "a host name without its namespace", namespaces("pid", "mount", "ipc", "network")
+    yield "sysctls without their namespace", all_of(namespaces("pid", "mount", "ipc", "uts"), put("linux.sysctl", {"net.ipv4.ip_forward": "1"}),
+                                                    lambda c: c.update(mounts=[m for m in c["mounts"] if m["type"] != "sysfs"]), put("linux.maskedPaths", []))
+    yield "a sysctl with slashes", put("linux.sysctl", {"net/ipv4/ip_default_ttl": "18"})
+    yield "a sysctl that is not there", put("linux.sysctl", {"net.sea.level": "18"})
+    yield "masks and read-only paths of files and folders", all_of(put("linux.maskedPaths", ["/etc/passwd", "/www", "/proc/keys"]), put("linux.readonlyPaths", ["/tmp", "/etc/group"]),
+                                                                   put("root.readonly", False))
+    for action, value in (("SCMP_ACT_KILL", "x"), ("SCMP_ACT_TRAP", "x"), ("SCMP_ACT_LOG", "x"), ("SCMP_ACT_ERRNO", 38), ("SCMP_ACT_KILL_PROCESS", "x"), ("SCMP_ACT_SEA", "x")):
+        rule = {"names": ["getpid"], "action": action}
+        if value != "x":
+            rule["errnoRet"] = value
+        yield "seccomp: %s" % action, all_of(seccomp(syscalls=[rule]), put("process.args", ["/bin/probe", "call", "39"]))
+    for op, value in (("SCMP_CMP_NE", 8), ("SCMP_CMP_LT", 9), ("SCMP_CMP_LE", 8), ("SCMP_CMP_GE", 8), ("SCMP_CMP_GT", 7), ("SCMP_CMP_MASKED_EQ", 8)):
+        yield "seccomp: " + op, all_of(seccomp(syscalls=[{"names": ["personality"], "action": "SCMP_ACT_ERRNO", "errnoRet": 5,
+                                                         "args": [{"index": 0, "value": value, "valueTwo": 8, "op": op}]}]),
+                                       put("process.args", ["/bin/probe", "call", "135", "8"]))
+    yield "seccomp: all denied but some", all_of(put("linux.seccomp", {"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 1, "syscalls": [
+        {"names": ["execve", "exit_group", "write", "brk", "arch_prctl", "set_tid_address", "set_robust_list", "rseq", "prlimit64", "readlink", "readlinkat", "getrandom",
+                   "mprotect", "fstat", "newfstatat", "mmap", "munmap", "futex", "close", "openat", "read", "fcntl", "prctl", "capset", "setuid", "setgid", "setgroups", "chdir",
+                   "getcwd", "getpid", "getppid", "epoll_ctl", "epoll_pwait", "statfs", "fstatfs", "nanosleep", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
+                   "sigaltstack", "tgkill", "gettid", "sched_yield", "madvise", "getdents64", "faccessat2", "faccessat", "stat", "getuid", "close_range", "dup3", "setresuid", "setresgid", "umask", "keyctl"],
+         "action": "SCMP_ACT_ALLOW"}]}), put("process.args", ["/bin/probe", "call", "102"]))
     yield "an empty path in the root", put("root.path", "")
     yield "no root", lambda c: c.pop("root")
     yield "a root that is not there", put("root.path", "/no/such/root")
@@ -264,22 +367,22 @@ def normal_probe(text, ident):
         return {"output": text}
     if not isinstance(r, dict):
         return {"output": text}
-    if "namespaces" in r:
+    if r.get("namespaces"):
         r["namespaces"] = {k: "host" if v == host_namespaces.get(k) else "own" for k, v in r["namespaces"].items()}
-    if "fds" in r:
+    if r.get("fds"):
         r["fds"] = sorted(r["fds"])
-    if "status" in r:
+    if r.get("status"):
         r["status"] = {k: v for k, v in r["status"].items() if k in STATUS}
         # 32 and 33 are libc's own signals: no program of libc's can give them back their defaults, and a payload of
         # crun and runc has them as the caller's caller left them.  holm's init, without libc, resets them all.
         if "SigIgn" in r["status"]:
             r["status"]["SigIgn"] = "%016x" % (int(r["status"]["SigIgn"], 16) & ~(3 << 31))
-        if r.get("namespaces", {}).get("pid") == "host":
+        if (r.get("namespaces") or {}).get("pid") == "host":
             r["status"].pop("NStgid", None)
-    if "ids" in r and r.get("namespaces", {}).get("pid") == "host":
+    if r.get("ids") and (r.get("namespaces") or {}).get("pid") == "host":
         for key in ("pid", "ppid", "pgid", "sid"):
             r["ids"].pop(key, None)
-    if "mounts" in r:
+    if r.get("mounts"):
         # mountinfo is sorted by ids; of two mounts at one place the lower one comes first here.  A mode of 755 is no option's,
         # or the one that a folder has anyway: holm gives it when it makes a tmpfs, others change it afterwards.
         seen, table = {}, {}
@@ -298,7 +401,7 @@ def normal_probe(text, ident):
                 "options": sorted(m["options"].split(",")), "super": sorted(set(m["super"].split(",")) - {"mode=755"}),
                 "propagation": re.sub(r"\d+", "N", m["propagation"])}
         r["mounts"] = table
-    if "cgroups" in r:
+    if r.get("cgroups"):
         r["cgroups"] = sorted(re.sub(r"^\d+:", "", line).replace(ident, "ID") for line in r["cgroups"])
     if r.get("keyring"):
         r["keyring"] = re.sub(r";\d+;\d+;[0-9a-f]+;", ";", str(r["keyring"])).replace(ident, "ID")

@@ -36,7 +36,7 @@ run_checks
 root_checks
 exits 'run --device-cgroup-rule' 0 '' run --device-cgroup-rule 'c 10:229 rwm' isle true
 exits 'run --cgroup-parent' 0 '^yes$' run --cgroup-parent /own/parent isle echo yes
-exits 'run --cgroupns private' 0 '1:cpu:/$' run --cgroupns private isle grep cpu:/ /proc/self/cgroup
+exits 'run --cgroupns private' 0 '(1:cpu|0:):/$' run --cgroupns private isle grep -e cpu:/ -e 0::/ /proc/self/cgroup
 exits 'run --group-add' 0 '1000' run --group-add 1000 isle id -G
 exits 'run --gpus is refused' 125 'device driver' run --gpus all isle true
 exits 'a working folder that is not there is made' 0 '^/new/folder$' run -w /new/folder isle pwd
@@ -44,10 +44,10 @@ exits 'a working folder that is not there is made' 0 '^/new/folder$' run -w /new
 server_checks --memory 64m
 like 'stats' "$(engine stats --no-stream --format '{{.Name}} {{.PIDs}} {{.MemUsage}}' c1)" '^c1 1 .*iB / 64MiB'
 check 'update' engine update --memory 32m --memory-swap 64m --cpus 0.5 c1
-is 'update: the limits hold' "$(engine exec c1 cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/cpu/cpu.cfs_quota_us | paste -sd ' ')" '33554432 50000'
+is 'update: the limits hold' "$(engine exec c1 limit memory quota)" '33554432 50000'
 pause_checks 1 'is paused'
 end_checks
-oom_checks
+oom_checks ''
 engine run -d --name c6 --health-cmd 'test -e /healthy' --health-interval=0.3s --health-retries=1 isle sleep 1000 >/dev/null
 is_health() {
 	[ "$(engine inspect -f '{{.State.Health.Status}}' c6)" = "$1" ]
@@ -85,5 +85,5 @@ check 'dockerd --userns-remap starts' start_dockerd --userns-remap=remap
 import_image
 exits 'its containers have ids of their own' 0 '^0 0 400000 65536$' run isle sh -c 'echo $(id -u) $(cat /proc/self/uid_map)'
 exits 'with a volume, a limit and a device' 0 '^of the image 20971520 .* 10, *229 ' run -v v2:/data -m 20m --device /dev/fuse isle \
-	sh -c 'echo $(cat /data/file /sys/fs/cgroup/memory/memory.limit_in_bytes) $(ls -l /dev/fuse)'
+	sh -c 'echo $(cat /data/file) $(limit memory) $(ls -l /dev/fuse)'
 exits '--userns=host leaves it out' 0 '^0 0 4294967295$' run --userns=host isle sh -c 'echo $(cat /proc/self/uid_map)'

@@ -128,7 +128,13 @@ mount_folders() {
 	echo '{}' >/run/home/.docker/config.json
 }
 
+# cgroup v2 limits nothing beside processes: those that are here go into a leaf, and every controller is for the engines.
 mount_sys
+if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+	mkdir /sys/fs/cgroup/leaf
+	for pid in $(cat /sys/fs/cgroup/cgroup.procs); do echo "$pid" >/sys/fs/cgroup/leaf/cgroup.procs 2>/dev/null; done
+	for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control; done
+fi
 mount_folders
 [ "$RUNTIME" != holm ] || { install -m 755 "$HOLM" /run/engine/holm && runtime=/run/engine/holm; }
 ip link set lo up

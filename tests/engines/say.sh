@@ -51,6 +51,31 @@ mkdir -p "$image_root/www" "$image_root/data"
 echo 'a page' >"$image_root/www/index.html"
 echo 'of the image' >"$image_root/data/file"
 echo 'not a program' >"$image_root/etc/text"
+# limit memory|quota|shares|cpus|pids...: what holds for who asks, on either kind of host in cgroup v1's words.  (512 shares are a weight of 59; runc
+# before 1.3 has 20.)
+cat >"$image_root/bin/limit" <<'LIMIT'
+#!/bin/sh
+cd /sys/fs/cgroup || exit
+for name; do
+	case $name in
+	memory) cat memory.max 2>/dev/null || cat memory/memory.limit_in_bytes ;;
+	quota) if [ -e cpu.max ]; then cut -d ' ' -f 1 cpu.max; else cat cpu/cpu.cfs_quota_us; fi ;;
+	shares) if [ -e cpu.weight ]; then sed 's/^\(59\|20\)$/512/' cpu.weight; else cat cpu/cpu.shares; fi ;;
+	cpus) cat cpuset.cpus 2>/dev/null || cat cpuset/cpuset.cpus ;;
+	pids) cat pids.max 2>/dev/null || cat pids/pids.max ;;
+	esac
+done | xargs echo
+LIMIT
+chmod 755 "$image_root/bin/limit"
+
+# cgroup_of PID: the folder of its memory controller
+cgroup_of() {
+	if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+		echo "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$1/cgroup")"
+	else
+		echo "/sys/fs/cgroup/memory$(sed -n 's/^[0-9]*:memory://p' "/proc/$1/cgroup")"
+	fi
+}
 
 # oci_image FILE NAME COMMAND-JSON: that tree as an OCI layout in a tar, for what can import nothing else
 oci_image() {

@@ -90,7 +90,7 @@ is 'on three nodes' "$(on 1 service ps --filter desired-state=running --format '
 for n in 1 2 3; do
 	is "node $n: the runtime" "$(on $n ps -q | xargs -r -n 1 timeout 20 /usr/bin/docker -H "unix:///run/engine/n$n.sock" inspect -f '{{.HostConfig.Runtime}}' | sort -u)" under-test
 done
-is 'the limit holds' "$(on 1 exec "$(on 1 ps -q | head -n 1)" cat /sys/fs/cgroup/memory/memory.limit_in_bytes)" 67108864
+is 'the limit holds' "$(on 1 exec "$(on 1 ps -q | head -n 1)" limit memory)" 67108864
 check 'scale to six' on 1 service scale --detach web=6
 check 'six run' wait_for 30 has_running web 6
 check 'rolling update' on 1 service update --detach --no-resolve-image --image isle:2 --update-parallelism 3 --update-delay 0s web

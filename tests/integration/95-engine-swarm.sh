@@ -2,5 +2,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Docker Swarm of three nodes runs holm.
 # timeout: 240
-# where: host
+# where: host engines
 exec "$(dirname "$0")/../engines/swarm.sh"
