@@ -256,8 +256,11 @@ int overlay_mount(const struct overlay *o, int *ret_tree, bool *ret_old, struct 
 		r = syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ? -errno : 0;
 		become_self(securebits);
 	}
-	/* Old kernels know no descriptors (-EINVAL), or none of mounts that are attached nowhere. */
-	*ret_old = r == -EINVAL;
+	/*
+	 * Old kernels know no descriptors (-EINVAL; -EOPNOTSUPP before Linux 6.5, where overlayfs still takes its options by
+	 * mount(2)'s rules), or none of mounts that are attached nowhere.
+	 */
+	*ret_old = r == -EINVAL || r == -EOPNOTSUPP;
 	if (*ret_old)
 		return 0;
 	if (r)
