@@ -20,59 +20,59 @@ history() {
 
 # --- health ------------------------------------------------------------------------------------------------------------------
 
-launch ill --health-cmd 'test -e /tmp/well || { echo it is not well; exit 3; }' --health-interval 100ms --health-retries 2 -- \
+launch $prefix-ill --health-cmd 'test -e /tmp/well || { echo it is not well; exit 3; }' --health-interval 100ms --health-retries 2 -- \
 	sh -c 'trap "exit 0" TERM; touch /tmp/well; while :; do sleep 0.1; done' >/dev/null
-check 'it is healthy' wait_for 10 has_health healthy ill
-on exec ill rm /tmp/well
-check 'it is not, after as many failures as it may have' wait_for 10 has_health unhealthy ill
-check 'the log says why' wait_for 10 says ill 'holm: unhealthy: exit status 3: it is not well'
-is 'nothing else happens' "$(status_of ill)" running
-on exec ill touch /tmp/well
-check 'it is healthy again' wait_for 10 has_health healthy ill
-on remove --force ill >/dev/null
-launch hangs --health-cmd 'sleep 60' --health-timeout 100ms --health-interval 100ms --health-retries 1 --health-action restart -- \
+check 'it is healthy' wait_for 10 has_health healthy $prefix-ill
+on exec $prefix-ill rm /tmp/well
+check 'it is not, after as many failures as it may have' wait_for 10 has_health unhealthy $prefix-ill
+check 'the log says why' wait_for 10 says $prefix-ill 'holm: unhealthy: exit status 3: it is not well'
+is 'nothing else happens' "$(status_of $prefix-ill)" running
+on exec $prefix-ill touch /tmp/well
+check 'it is healthy again' wait_for 10 has_health healthy $prefix-ill
+on remove --force $prefix-ill >/dev/null
+launch $prefix-hangs --health-cmd 'sleep 60' --health-timeout 100ms --health-interval 100ms --health-retries 1 --health-action restart -- \
 	sh -c 'trap "exit 0" TERM; while :; do sleep 0.05; done' >/dev/null
-check 'one that does not answer is restarted' wait_for 20 eval '[ "$(history hangs)" -ge 2 ]'
-check 'and why is said' wait_for 10 says hangs 'unhealthy: no answer within 100 ms'
-on remove --force hangs >/dev/null
-launch stops --restart always --health-cmd false --health-interval 100ms --health-retries 1 --health-action stop -- \
+check 'one that does not answer is restarted' wait_for 20 eval '[ "$(history $prefix-hangs)" -ge 2 ]'
+check 'and why is said' wait_for 10 says $prefix-hangs 'unhealthy: no answer within 100 ms'
+on remove --force $prefix-hangs >/dev/null
+launch $prefix-stops --restart always --health-cmd false --health-interval 100ms --health-retries 1 --health-action stop -- \
 	sh -c 'trap "exit 0" TERM; while :; do sleep 0.05; done' >/dev/null
-check 'one is stopped, whatever its policy' wait_end stops
-is 'it is not wanted any more' "$(jq .up "$data/instances/stops/instance.json")" false
-launch killed --health-cmd false --health-interval 100ms --health-retries 1 --health-action kill -- sleep 600 >/dev/null
-check 'one is killed' wait_end killed
-like 'as its end says' "$(end killed .why)" 'killed by SIGKILL, it was unhealthy'
-launch young --health-cmd false --health-interval 100ms --health-retries 1 --health-start-period 1h -- sleep 600 >/dev/null
+check 'one is stopped, whatever its policy' wait_end $prefix-stops
+is 'it is not wanted any more' "$(jq .up "$data/instances/$prefix-stops/instance.json")" false
+launch $prefix-killed --health-cmd false --health-interval 100ms --health-retries 1 --health-action kill -- sleep 600 >/dev/null
+check 'one is killed' wait_end $prefix-killed
+like 'as its end says' "$(end $prefix-killed .why)" 'killed by SIGKILL, it was unhealthy'
+launch $prefix-young --health-cmd false --health-interval 100ms --health-retries 1 --health-start-period 1h -- sleep 600 >/dev/null
 sleep 0.5
-check 'failures do not count at first' has_health starting young
-on remove --force young >/dev/null
+check 'failures do not count at first' has_health starting $prefix-young
+on remove --force $prefix-young >/dev/null
 
 # --- the account ---------------------------------------------------------------------------------------------------------------
 
-launch works -- sh -c 'i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done; head -c 1000000 /dev/zero >/file' >/dev/null
-wait_end works
-account=$(on usage --format json works)
+launch $prefix-works -- sh -c 'i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done; head -c 1000000 /dev/zero >/file' >/dev/null
+wait_end $prefix-works
+account=$(on usage --format json $prefix-works)
 fact 'what it used is on the account' "$account" '.[0] | .cpuSeconds > 0.01 and .runSeconds >= .cpuSeconds / 4 and .memoryByteSeconds > 0'
-on start works
-wait_for 10 eval '[ "$(history works)" -eq 2 ]' && wait_end works
-fact 'it goes on with the next run' "$(on usage --format json works)" ".[0].cpuSeconds > $(jq '.[0].cpuSeconds' <<<"$account")"
-fact 'between two points in time' "$(on usage --format json --from 1h --to 30m works)" '.[0].cpuSeconds' 0
-like 'as a table' "$(on usage works)" 'NAME.*RAN.*CPU.*works'
-is 'as CSV' "$(on usage --format csv works | head -n 1 | cut -d, -f1-5)" 'name,from,to,runSeconds,cpuSeconds'
-before=$(on usage --format csv works)
-printf '1 2 3' >>"$data/instances/works/ledger"
-is 'a line that a crash cut off does no harm' "$(on usage --format csv works)" "$before"
-on start works
-wait_for 10 eval '[ "$(history works)" -eq 3 ]' && wait_end works
-fact 'nor to those after it' "$(on usage --format json works)" ".[0].cpuSeconds > $(jq '.[0].cpuSeconds' <<<"$account") * 1.5"
+on start $prefix-works
+wait_for 10 eval '[ "$(history $prefix-works)" -eq 2 ]' && wait_end $prefix-works
+fact 'it goes on with the next run' "$(on usage --format json $prefix-works)" ".[0].cpuSeconds > $(jq '.[0].cpuSeconds' <<<"$account")"
+fact 'between two points in time' "$(on usage --format json --from 1h --to 30m $prefix-works)" '.[0].cpuSeconds' 0
+like 'as a table' "$(on usage $prefix-works)" 'NAME.*RAN.*CPU.*works'
+is 'as CSV' "$(on usage --format csv $prefix-works | head -n 1 | cut -d, -f1-5)" 'name,from,to,runSeconds,cpuSeconds'
+before=$(on usage --format csv $prefix-works)
+printf '1 2 3' >>"$data/instances/$prefix-works/ledger"
+is 'a line that a crash cut off does no harm' "$(on usage --format csv $prefix-works)" "$before"
+on start $prefix-works
+wait_for 10 eval '[ "$(history $prefix-works)" -eq 3 ]' && wait_end $prefix-works
+fact 'nor to those after it' "$(on usage --format json $prefix-works)" ".[0].cpuSeconds > $(jq '.[0].cpuSeconds' <<<"$account") * 1.5"
 
 # --- metrics ---------------------------------------------------------------------------------------------------------------------
 
-launch here -m 32m -- sleep 600 >/dev/null
+launch $prefix-here -m 32m -- sleep 600 >/dev/null
 metrics=$(on metrics)
-like 'metrics: a counter' "$metrics" 'holm_cpu_seconds_total\{name="here"\} [0-9.]+'
-like 'metrics: a limit' "$metrics" 'holm_memory_limit_bytes\{name="here"\} 33554432'
-like 'metrics: an instance' "$metrics" 'holm_instance_up\{name="here"\} 1'
+like 'metrics: a counter' "$metrics" 'holm_cpu_seconds_total\{name="'"$prefix"'-here"\} [0-9.]+'
+like 'metrics: a limit' "$metrics" 'holm_memory_limit_bytes\{name="'"$prefix"'-here"\} 33554432'
+like 'metrics: an instance' "$metrics" 'holm_instance_up\{name="'"$prefix"'-here"\} 1'
 is 'metrics end' "$(tail -n 1 <<<"$metrics")" '# EOF'
 is 'every family is declared once' "$(grep '^# TYPE' <<<"$metrics" | sort | uniq -d)" ''
 if command -v curl >/dev/null; then
@@ -80,7 +80,7 @@ if command -v curl >/dev/null; then
 	server=$!
 	wait_for 10 [ -S "$work/metrics" ]
 	is 'the socket is for its owner' "$(stat -c %a "$work/metrics")" 600
-	like 'over a socket' "$(curl -s --unix-socket "$work/metrics" http://holm/metrics)" 'holm_instance_up\{name="here"\} 1'
+	like 'over a socket' "$(curl -s --unix-socket "$work/metrics" http://holm/metrics)" 'holm_instance_up\{name="'"$prefix"'-here"\} 1'
 	kill $server
 	wait $server 2>/dev/null
 else
@@ -92,37 +92,37 @@ fi
 like 'what is promised' "$(on overcommit)" 'memory .* 32.0M .* any'
 fact 'as JSON' "$(on overcommit --json)" '.memory.promised == 33554432 and .cpus.host >= 1 and .memory.limited == 1'
 on overcommit --allow memory=90 >/dev/null
-refuses 'more than may be promised' "of the host's memory would be promised, and 90% may be" launch greedy -m 100000g -- true
-is 'nothing of it is left' "$(find "$data/instances" -name greedy)" ''
-check 'less is' launch modest -m 16m -- true
+refuses 'more than may be promised' "of the host's memory would be promised, and 90% may be" launch $prefix-greedy -m 100000g -- true
+is 'nothing of it is left' "$(find "$data/instances" -name "$prefix-greedy")" ''
+check 'less is' launch $prefix-modest -m 16m -- true
 refuses 'odd allowances' 'not memory=, cpus= or disk= and a percentage' on overcommit --allow memory=lots
 on overcommit --allow-any >/dev/null
 is 'it is taken back' "$(find "$data" -maxdepth 1 -name 'overcommit*')" ''
 
 # --- why -----------------------------------------------------------------------------------------------------------------------------
 
-launch eater -m 16m -- sh -c 'echo eating; x=x; while :; do x=$x$x; done' >/dev/null
-wait_end eater
-words=$(on why eater)
-like 'why it is dead' "$words" 'eater is failed'
+launch $prefix-eater -m 16m -- sh -c 'echo eating; x=x; while :; do x=$x$x; done' >/dev/null
+wait_end $prefix-eater
+words=$(on why $prefix-eater)
+like 'why it is dead' "$words" "$prefix-eater is failed"
 like 'its last end' "$words" 'memory limit of 16777216 bytes'
 like 'its last words' "$words" 'stdout eating'
-launch busy --cpus 0.05 -- sh -c 'while :; do :; done' >/dev/null
-check 'why it is slow' wait_for 10 eval 'on why busy | grep "its CPU limit held it up" >/dev/null'
-on remove --force busy here >/dev/null
+launch $prefix-busy --cpus 0.05 -- sh -c 'while :; do :; done' >/dev/null
+check 'why it is slow' wait_for 10 eval 'on why $prefix-busy | grep "its CPU limit held it up" >/dev/null'
+on remove --force $prefix-busy $prefix-here >/dev/null
 
 # --- boot ------------------------------------------------------------------------------------------------------------------------------
 
-launch db --delay 2s -- sleep 600 >/dev/null
-launch web --after db -- sleep 600 >/dev/null
-launch job -- true >/dev/null
-wait_end job
-is 'who starts at a boot' "$(on boot | awk 'NR > 1 { print $1, $2, $3 }' | tr '\n' ';')" 'db 2s -;web - db;'
+launch $prefix-db --delay 2s -- sleep 600 >/dev/null
+launch $prefix-web --after $prefix-db -- sleep 600 >/dev/null
+launch $prefix-job -- true >/dev/null
+wait_end $prefix-job
+is 'who starts at a boot' "$(on boot | awk 'NR > 1 { print $1, $2, $3 }' | tr '\n' ';')" "$prefix-db 2s -;$prefix-web - $prefix-db;"
 mkdir "$work/units"
 check 'units are made' on boot --generate "$work/units" --units /usr/lib/systemd/system
-is 'they are wanted' "$(cd "$work/units/multi-user.target.wants" && ls | tr '\n' ' ')" 'holm-stop.service holm@db.service holm@web.service '
-like 'in their order' "$(cat "$work/units/holm@web.service.d/order.conf")" 'After=holm@db.service'
-on stop --hold web >/dev/null
-like 'one that is only held is started' "$(on boot)" 'web'
-on stop web >/dev/null
-unlike 'one that is stopped is not' "$(on boot)" 'web'
+is 'they are wanted' "$(cd "$work/units/multi-user.target.wants" && ls | tr '\n' ' ')" "holm-stop.service holm@$prefix-db.service holm@$prefix-web.service "
+like 'in their order' "$(cat "$work/units/holm@$prefix-web.service.d/order.conf")" "After=holm@$prefix-db.service"
+on stop --hold $prefix-web >/dev/null
+like 'one that is only held is started' "$(on boot)" "$prefix-web"
+on stop $prefix-web >/dev/null
+unlike 'one that is stopped is not' "$(on boot)" "$prefix-web"
