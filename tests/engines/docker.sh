@@ -67,6 +67,17 @@ check 'dockerd starts anew' start_dockerd --live-restore
 is 'the container went on' "$(engine inspect -f '{{.State.Status}} {{.RestartCount}}' c6) $(engine exec c6 cat /data/file)" 'running 0 of the image'
 check 'rm -f of one that runs' engine rm -f c6
 
+# Images that holm exports, of one and of two layers.
+if [ "$RUNTIME" = holm ]; then
+	store=("$BUILD/holm" --data /run/engine/store)
+	check 'an image of holm'"'"'s' "${store[@]}" image import -q --cmd /bin/sh --env PATH=/bin --cwd /data image.tar own:1
+	like 'docker load' "$("${store[@]}" image export -q own:1 | engine load 2>&1)" 'Loaded image: (docker.io/library/)?own:1'
+	is 'it has the same id' "$(engine image inspect -f '{{.Id}}' own:1)" "$("${store[@]}" image inspect own:1 | jq -r '.[0].id')"
+	exits 'and runs as it says' 0 '^/data of the image$' run own:1 sh -c 'echo $(pwd) $(cat file)'
+	check 'docker save of it' engine save -o back.tar own:1
+	is 'comes back as the same' "$("${store[@]}" image import -q back.tar back:1)" "$("${store[@]}" image inspect own:1 | jq -r '.[0].id')"
+fi
+
 build_checks
 check 'build with BuildKit' env DOCKER_BUILDKIT=1 "${words[@]}" build -q --no-cache -t isle4 build
 exits 'what BuildKit built' 0 '^built.1000$' run isle4
