@@ -297,7 +297,7 @@ static int compile(struct creation *c, struct error *e)
 	    .bundle = c->bundle,
 	    .spec = &c->spec,
 	    .capabilities = &c->capabilities,
-	    .seccomp = c->spec.linux_.seccomp ? &c->seccomp : NULL,
+	    .seccomp = c->seccomp.n ? &c->seccomp : NULL,
 	    .cgroup_host = c->host,
 	    .cgroup = &c->cgroup.cgroup,
 	    .enters_cgroups = waits_for_cgroups(&c->cgroup),
