@@ -36,7 +36,7 @@ enum plan_kind {
 	PLAN_TELL,	    /* number: the message to send */
 	PLAN_WAIT,	    /* number: the message to wait for */
 	PLAN_SESSION,	    /* setsid(2) */
-	PLAN_KEYRING,	    /* string: name of a new session keyring; string2: its SELinux label */
+	PLAN_KEYRING,	    /* string: name of a new session keyring, or none; string2: its SELinux label */
 	PLAN_ROOT,	    /* root: get the root's tree and attach it */
 	PLAN_MOUNT,	    /* mount */
 	PLAN_ATTACH,	    /* attach what PLAN_MOUNT held back; string: path; number: MOUNT_ATTR_... to set first */

@@ -239,7 +239,7 @@ void do_keyring(const struct plan_op *op)
 			fail(-r, "label the keyring '%s'%s", text(op->string2), label_hint(r, false));
 		shut(proc);
 	}
-	r = sys(keyctl, KEYCTL_JOIN_SESSION_KEYRING, text(op->string));
+	r = sys(keyctl, KEYCTL_JOIN_SESSION_KEYRING, at(op->string));
 	if (r == -ENOSYS || r == -EPERM) /* no keyrings in this kernel, or an outer seccomp profile forbids them */
 		return;
 	check(r, "make the session keyring '%s'%s", text(op->string),

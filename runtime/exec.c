@@ -107,7 +107,6 @@ static int compile(struct execution *x, struct error *e)
 	const struct record *record = &x->handle.record;
 	struct winsize size = {0};
 	struct plan_exec_input input = {
-	    .id = record->id,
 	    .process = x->process,
 	    .capabilities = &x->capabilities,
 	    .seccomp = x->has_seccomp ? &x->seccomp : NULL,

@@ -89,7 +89,6 @@ int plan_create(const struct plan_input *input, struct arena *arena, struct plan
 
 /* What exec needs to know of the container beside the process. */
 struct plan_exec_input {
-	const char *id;
 	const struct spec_process *process;
 	const struct caps_sets *capabilities;
 	const struct seccomp_program *seccomp; /* NULL: none */

@@ -100,6 +100,11 @@ struct process_input {
 
 void compile_oom_score(struct compiler *c, const struct spec_process *p, bool privileged);
 void compile_early_rlimits(struct compiler *c);
+
+/*
+ * A session keyring: the caller's own, with all that root keeps there, is not for the payload.  id NULL: without a name, for exec;
+ * for a name the kernel looks at those of all containers.
+ */
 void compile_keyring(struct compiler *c, const char *id, const char *label);
 void compile_hooks(struct compiler *c, enum spec_hook_kind kind, const char *status, bool in_container);
 void compile_console(struct compiler *c, const struct spec_process *p, uint32_t rows, uint32_t columns, bool plain,

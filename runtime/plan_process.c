@@ -264,11 +264,10 @@ void compile_early_rlimits(struct compiler *c)
 	}
 }
 
-/* The caller's own session keyring, with all that root keeps there, is not for the payload. */
 void compile_keyring(struct compiler *c, const char *id, const char *label)
 {
 	bool labelled = label && *label;
 
 	compile_strings(c, PLAN_KEYRING, labelled ? "process.selinuxLabel" : NULL,
-			arena_format(c->arena, "_ses.%s", id), labelled ? label : NULL);
+			id ? arena_format(c->arena, "_ses.%s", id) : NULL, labelled ? label : NULL);
 }

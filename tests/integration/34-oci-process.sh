@@ -260,7 +260,7 @@ fact 'a keyring named after the container' "$(holm run "$id")" ".keyring | conta
 fact '--no-new-keyring' "$(holm run --no-new-keyring "$id")" ".keyring // \"\" | contains(\"_ses.$id\") | not"
 bundle -- sleep 1000
 holm run --detach --no-new-keyring "$id" </dev/null >/dev/null 2>&1
-fact '--no-new-keyring is for exec too' "$(holm exec "$id" probe keyring)" ".keyring // \"\" | contains(\"_ses.$id\") | not"
+fact '--no-new-keyring is for exec too' "$(holm exec "$id" probe keyring_id)" .keyring_id "$("$probe" keyring_id | jq .keyring_id)"
 
 # --- exec: the same by --process and by options ---
 bundle '.process.user.umask = 7 | .process.env += ["OWN=1"] | .process.capabilities.inheritable = ["CAP_KILL"] | .process.oomScoreAdj = 77' -- sleep 1000
@@ -269,7 +269,7 @@ text=$(holm exec "$id" probe env ids status limits process keyring fds namespace
 fact 'exec: the environment of the container' "$text" '.env | contains(["OWN=1", "HOME=/root"])'
 fact 'exec: umask' "$text" .process.umask 0007
 fact 'exec: score' "$text" .process.oom_score_adj 77
-fact "exec: a keyring of the container's, not the caller's" "$text" ".keyring | contains(\"_ses.$id\")"
+fact "exec: a keyring of its own, not the caller's" "$(holm exec "$id" probe keyring_id)" ".keyring_id > 0 and .keyring_id != $("$probe" keyring_id | jq .keyring_id)"
 fact 'exec: no_new_privs' "$text" .process.no_new_privs 1
 fact 'exec: limits' "$text" '.limits.RLIMIT_NOFILE.soft' 1024
 fact 'exec: descriptors' "$text" '.fds | keys' '["0","1","2"]'

@@ -400,6 +400,14 @@ static void show_keyring(void)
 		put_string(text);
 }
 
+/* The number of the session keyring; the caller's own tells whether it was inherited. */
+static void show_keyring_id(void)
+{
+	const int get_id = 0, session = -3; /* KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING */
+
+	printf("%ld", syscall(SYS_keyctl, get_id, session, 0));
+}
+
 static void show_cgroups(void)
 {
 	put_lines("/proc/self/cgroup");
@@ -439,11 +447,16 @@ static const struct {
 	const char *name;
 	void (*show)(void);
 } sections[] = {
-    {"args", show_arguments},	 {"env", show_environment},	  {"cwd", show_cwd},	     {"ids", show_ids},
-    {"idmaps", show_idmaps},	 {"namespaces", show_namespaces}, {"fds", show_fds},	     {"status", show_status},
-    {"limits", show_limits},	 {"mounts", show_mounts},	  {"devices", show_devices}, {"names", show_names},
-    {"process", show_process},	 {"signals", show_signals},	  {"keyring", show_keyring}, {"cgroups", show_cgroups},
-    {"terminal", show_terminal}, {"clocks", show_clocks},
+    {"args", show_arguments},  {"env", show_environment},
+    {"cwd", show_cwd},	       {"ids", show_ids},
+    {"idmaps", show_idmaps},   {"namespaces", show_namespaces},
+    {"fds", show_fds},	       {"status", show_status},
+    {"limits", show_limits},   {"mounts", show_mounts},
+    {"devices", show_devices}, {"names", show_names},
+    {"process", show_process}, {"signals", show_signals},
+    {"keyring", show_keyring}, {"keyring_id", show_keyring_id},
+    {"cgroups", show_cgroups}, {"terminal", show_terminal},
+    {"clocks", show_clocks},
 };
 
 static int call(char **argument)
