@@ -487,8 +487,8 @@ static void test_signals_by_name_of_realtime(void **state)
 
 static void test_refused_signals(void **state)
 {
-	static const char *const words[] = {"FOO", "",	      "65",	 "-1",	     "1:",  "0x1",
-					    "9\n", "RTMIN-1", "RTMAX+1", "RTMIN+99", "SIG", "RT"};
+	static const char *const words[] = {"FOO",     "65",	  "-1",	      "1:",  "0x1", "9\n",
+					    "RTMIN-1", "RTMAX+1", "RTMIN+99", "SIG", "RT"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
