@@ -40,7 +40,8 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 
 	if (!n && !o->each.n_labels)
 		return error_refuse(e, ERROR_USAGE, "holm: \"kill\" requires a minimum of 1 argument(s)");
-	if (n > n_names && *operands[n_names] && signal_parse(operands[n_names], &number)) /* "" is TERM, as runc has it */
+	if (n > n_names && *operands[n_names] &&
+	    signal_parse(operands[n_names], &number)) /* "" is TERM, as runc has it */
 		return error_refuse(e, ERROR_USAGE,
 				    "unknown signal '%s': it takes a name such as TERM or SIGTERM, or 0 to %d",
 				    operands[n_names], SIGRTMAX);

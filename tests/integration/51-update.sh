@@ -109,6 +109,20 @@ if is_holm; then
 			refuses 'a kernel without io.latency' 'io\.latency' holm update --io-latency /dev/vda=25ms "$id"
 		fi
 		refuses 'weights on which nothing acts' 'unified\[.io.weight.\]: nothing would act on it' holm update --io-weight 200 "$id"
+		disk=$(lsblk -dnro MAJ:MIN /dev/vda 2>/dev/null)
+		if [ "$HOLM_WHERE" = bare ] && { echo "$disk enable=1" >/sys/fs/cgroup/io.cost.qos; } 2>/dev/null; then
+			check 'weights where io.cost is on' holm update --io-weight 200 "$id"
+			is 'it is there' "$(limit io.weight)" 'default 200'
+			check 'one for a disk' holm update --unified io.weight="$disk 300" "$id"
+			is 'it is there beside the other' "$(limit io.weight | xargs)" "default 200 $disk 300"
+			check 'the weight of the OCI, converted' holm update --blkio-weight 500 "$id"
+			like 'it is there' "$(limit io.weight | head -n 1)" '^default [1-9]'
+			refuses 'what fails later takes it back' 'cpus' holm update --io-weight 77 --cpuset-cpus 4000 "$id"
+			unlike 'it is as before' "$(limit io.weight | head -n 1)" 77
+			echo "$disk enable=0" >/sys/fs/cgroup/io.cost.qos
+		elif [ "$HOLM_WHERE" = bare ]; then
+			not_ok 'the kernel of the virtual machine has io.cost'
+		fi
 		check 'a partition of the root'"'"'s' holm update --cpuset-cpus 0 --cpuset-partition root "$id"
 		is 'it is one' "$(limit cpuset.cpus.partition)" root
 		check 'and no more' holm update --cpuset-partition member "$id"
