@@ -10,6 +10,7 @@
 #include "cmd/commands.h"
 #include "cmd/output.h"
 #include "cmd/verbs.h"
+#include "instances/networks.h"
 #include "netns/address.h"
 #include "netns/client.h"
 #include "spec/json.h"
@@ -300,8 +301,16 @@ struct connect_options {
 	const char *interface, *mac, *egress, *ingress;
 	const char **addresses, **publish, **routes;
 	size_t n_addresses, n_publish, n_routes;
-	bool no_gateway;
+	bool no_gateway, this_run;
 };
+
+#define THIS_RUN(s) OPTION(s, this_run, "this-run", 0, FLAG, NULL, "an instance's next start does not know of it")
+
+/* What config.json of an instance is told, too. */
+static bool is_kept(const struct invocation *call, bool this_run)
+{
+	return !this_run && invocation_has_instances(call);
+}
 
 static const struct option connect_rows[] = {
     OPTION(struct connect_options, interface, "interface", 0, STRING, "NAME", "its name inside (the next free eth)"),
@@ -314,6 +323,7 @@ static const struct option connect_rows[] = {
 		  "[ADDRESS:]PORT[-PORT]:PORT[/tcp|udp]: ports of the host, then the container's"),
     OPTION(struct connect_options, egress, "egress", 0, STRING, "RATE", "most it may send, like 100M or 100M/256k"),
     OPTION(struct connect_options, ingress, "ingress", 0, STRING, "RATE", "most it may receive"),
+    THIS_RUN(struct connect_options),
 };
 
 /* Of a container that runs: its network namespace, and for connecting what names need. */
@@ -385,6 +395,29 @@ static int read_interface(const struct connect_options *o, const char *network, 
 	return r;
 }
 
+static int keep(const struct invocation *call, const struct connect_options *o, char **operands, struct error *e)
+{
+	auto_str addresses = STR_INIT;
+	struct spec_holm_network network = {
+	    .network = operands[0],
+	    .interface = o->interface,
+	    .mac = o->mac,
+	    .gateway = o->no_gateway ? "none" : NULL,
+	    .routes = o->routes,
+	    .n_routes = o->n_routes,
+	    .publish = o->publish,
+	    .n_publish = o->n_publish,
+	    .rate_egress = o->egress,
+	    .rate_ingress = o->ingress,
+	};
+
+	for (size_t i = 0; i < o->n_addresses; i++)
+		str_addf(&addresses, "%s%s", i ? "," : "", o->addresses[i]);
+	if (o->n_addresses)
+		network.address = str_peek(&addresses);
+	return networks_keep(&call->runtime, operands[1], &network, e);
+}
+
 static int run_connect(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
 	const struct connect_options *o = options;
@@ -408,27 +441,38 @@ static int run_connect(struct invocation *call, void *options, char **operands, 
 	r = r ?: net_join(NULL, &join, NULL, e);
 	fd_close(inside.mount_fd);
 	fd_close(inside.root_fd);
-	return r;
+	return r || !is_kept(call, o->this_run) ? r : keep(call, o, operands, e);
 }
+
+struct disconnect_options {
+	bool this_run;
+};
+
+static const struct option disconnect_rows[] = {THIS_RUN(struct disconnect_options)};
 
 static int run_disconnect(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
+	const struct disconnect_options *o = options;
 	unsigned next = 0;
 	auto_fd netns = -1;
 	int r = open_running(call, operands[1], &netns, NULL, e)
 		    ?: net_each_member(NULL, operands[1], operands[0], count_interface, &next, e);
 
-	(void)options, (void)n;
-	return r ?: net_leave(NULL, operands[1], operands[0], NULL, netns, e);
+	(void)n;
+	if (!r)
+		r = net_leave(NULL, operands[1], operands[0], NULL, netns, e);
+	return r || !is_kept(call, o->this_run) ? r : networks_forget(&call->runtime, operands[1], operands[0], e);
 }
 
 struct limit_options {
 	const char *egress, *ingress;
+	bool this_run;
 };
 
 static const struct option limit_rows[] = {
     OPTION(struct limit_options, egress, "egress", 0, STRING, "RATE", "most it may send; 0: no limit"),
     OPTION(struct limit_options, ingress, "ingress", 0, STRING, "RATE", "most it may receive; 0: no limit"),
+    THIS_RUN(struct limit_options),
 };
 
 static int read_rate(const char *text, struct net_rate *ret, struct error *e)
@@ -442,10 +486,13 @@ static int run_limit(struct invocation *call, void *options, char **operands, si
 	struct net_rate egress = {0}, ingress = {0};
 	int r = read_rate(o->egress, &egress, e) ?: read_rate(o->ingress, &ingress, e);
 
-	(void)call, (void)n;
-	return r
-		   ?: net_limit(NULL, operands[0], operands[1], o->egress ? &egress : NULL,
-				o->ingress ? &ingress : NULL, e);
+	(void)n;
+	if (!r)
+		r = net_limit(NULL, operands[0], operands[1], o->egress ? &egress : NULL, o->ingress ? &ingress : NULL,
+			      e);
+	return r || !is_kept(call, o->this_run)
+		   ? r
+		   : networks_keep_rates(&call->runtime, operands[0], operands[1], o->egress, o->ingress, e);
 }
 
 /* ---- repair, collect ---- */
@@ -496,6 +543,7 @@ static const struct verb commands[] = {
      .operands = "NAME ID",
      .min = 2,
      .max = 2,
+     VERB_OPTIONS(struct disconnect_options, disconnect_rows),
      .run = run_disconnect},
     {.name = "network limit",
      .summary = "change the rates of a container's interface",
