@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The plan: what init does, compiled beforehand by runtime/plan.c and its like into one flat block of bytes.
+ * The plan: what init does, compiled beforehand (runtime/plan_compile.h) into one flat block of bytes.
  *
  * Init inherits three things: this block (a sealed memfd), one socket (init/message.h), and the standard streams.  It maps
  * the block, walks the operations in order and does nothing else, so `holm explain`, which prints the same block, can't

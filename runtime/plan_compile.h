@@ -4,7 +4,7 @@
  * to the block.  They add and never look back, so the order of the calls in plan_create() and its like is the order in which
  * init works.
  *
- *   plan.c             create, exec and remodel, from beginning to end
+ *   plan_compile.c     create, exec and remodel, from beginning to end
  *   plan_namespaces.c  which are made and joined
  *   plan_mounts.c      the root, the mounts, what covers paths
  *   plan_devices.c     what is in /dev
@@ -29,7 +29,7 @@ struct compiler {
 	struct error *e;
 };
 
-/* ---- one operation (plan.c) ---- */
+/* ---- one operation ---- */
 
 /* A new operation at the end, zeroed but for kind and cause.  Valid until the next is added. */
 struct plan_op *compile_op(struct compiler *c, enum plan_kind kind, const char *cause);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "runtime/plan.h"
+#include "runtime/plan_compile.h"
 
 #include <linux/sched.h>
 #include <string.h>
@@ -8,7 +8,6 @@
 #include "base/str.h"
 #include "init/message.h"
 #include "runtime/notify.h"
-#include "runtime/plan_compile.h"
 
 struct plan_op *compile_op(struct compiler *c, enum plan_kind kind, const char *cause)
 {
