@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -183,6 +184,20 @@ static int receive_namespace(struct call *call, struct error *e)
 	return 0;
 }
 
+/* "The host's stack" is no namespace to put interfaces into: they would be the host's. */
+static int check_namespace(const struct call *call, struct error *e)
+{
+	struct stat own, its;
+
+	if (fstat(call->netns_fd, &its) < 0 || stat("/proc/self/ns/net", &own) < 0)
+		return error_system(e, errno, "look at the instance's network namespace");
+	if (own.st_dev == its.st_dev && own.st_ino == its.st_ino)
+		return error_refuse(e, ERROR_STATE,
+				    "instance '%s' has the host's own network, and no network namespace of its own",
+				    call->request->id);
+	return 0;
+}
+
 static int enter_each(struct call *call, const struct member_instance *instance, const struct joinings *joinings,
 		      struct error *e)
 {
@@ -208,8 +223,12 @@ static int join(struct call *call, struct error *e)
 	const struct net_request *request = call->request;
 	struct member_instance instance = {request->id, request->instance, request->hostname, -1};
 	struct joinings joinings = {calloc(request->n + 1, sizeof(*joinings.all)), request->n};
-	int r = joinings.all ? hosts_write_resolv(&call->host.store, e) : error_system(e, ENOMEM, "join networks");
+	int r = joinings.all ? 0 : error_system(e, ENOMEM, "join networks");
 
+	if (!r && !request->netns_follows)
+		r = check_namespace(call, e);
+	if (!r)
+		r = hosts_write_resolv(&call->host.store, e);
 	if (!r)
 		r = prepare_each(call, &instance, &joinings, e);
 	if (!r && request->has_inside)
@@ -219,6 +238,8 @@ static int join(struct call *call, struct error *e)
 	if (!r && request->netns_follows)
 		r = receive_namespace(call, e);
 	instance.netns_fd = call->netns_fd;
+	if (!r && request->netns_follows)
+		r = check_namespace(call, e);
 	if (!r)
 		r = enter_each(call, &instance, &joinings, e);
 	/*

@@ -43,6 +43,7 @@ enum {
 	ND_ADVERTISEMENT = 136,
 	ND_REDIRECT = 137
 };
+enum { DHCP4_SERVER = 67, DHCP6_SERVER = 547 };
 enum { MLD_QUERY = 130, MLD_REPORT = 131, MLD_DONE = 132, MLD2_REPORT = 143 };
 
 /*
@@ -56,6 +57,7 @@ enum label {
 	ARP,
 	IP4,
 	IP4_ICMP,
+	IP4_UDP,
 	IP6,
 	IP6_OWN,
 	IP6_LOCAL,
@@ -63,11 +65,13 @@ enum label {
 	IP6_UNSPECIFIED,
 	IP6_UNSPECIFIED_ICMP,
 	ICMP6,
+	IP6_UDP,
 	ADVERTISEMENT,
 	ADVERTISEMENT_LOCAL,
 	HOP_BY_HOP,
 	FRAGMENT,
 	FRAGMENT_ICMP6,
+	FRAGMENT_UDP,
 	_LABEL_N
 };
 
@@ -160,7 +164,7 @@ static void build_arp(struct program *p, const uint8_t mac[6], const struct net_
 	is(p, address4->family ? word(address4->bytes) : 0, PASS, DROP);
 }
 
-static void build_ip4(struct program *p, const struct net_address *address4)
+static void build_ip4(struct program *p, const struct net_address *address4, bool is_routed)
 {
 	place(p, IP4);
 	if (!address4->family) {
@@ -171,7 +175,16 @@ static void build_ip4(struct program *p, const struct net_address *address4)
 	load(p, BPF_B, IP4_DESTINATION);
 	is(p, 127, DROP, NEXT);
 	load(p, BPF_B, IP4_PROTOCOL);
-	is(p, IPPROTO_ICMP, IP4_ICMP, PASS);
+	is(p, IPPROTO_ICMP, IP4_ICMP, is_routed ? NEXT : PASS);
+	if (is_routed) {
+		is(p, IPPROTO_UDP, IP4_UDP, PASS);
+		place(p, IP4_UDP);
+		load(p, BPF_H, IP4_FRAGMENT);
+		emit(p, BPF_JMP | BPF_JSET | BPF_K, 0x1fff, PASS, NEXT);
+		emit(p, BPF_LDX | BPF_B | BPF_MSH, AT_IP, NEXT, NEXT);
+		emit(p, BPF_LD | BPF_H | BPF_IND, AT_IP, NEXT, NEXT);
+		is(p, DHCP4_SERVER, DROP, PASS);
+	}
 	place(p, IP4_ICMP);
 	load(p, BPF_H, IP4_FRAGMENT);
 	emit(p, BPF_JMP | BPF_JSET | BPF_K, 0x1fff, PASS, NEXT); /* the offset: types are in the first one */
@@ -209,10 +222,18 @@ static void build_ip6_content(struct program *p, const uint8_t local[16], const 
 	place(p, IP6_KNOWN);
 	load(p, BPF_B, IP6_NEXT);
 	is(p, NEXT_ICMP6, ICMP6, NEXT);
+	if (is_routed)
+		is(p, IPPROTO_UDP, IP6_UDP, NEXT);
 	is(p, NEXT_HOP_BY_HOP, is_routed ? DROP : HOP_BY_HOP, NEXT);
 	is(p, NEXT_FRAGMENT, FRAGMENT, NEXT);
 	is(p, NEXT_ROUTING, DROP, NEXT);
 	is(p, NEXT_DESTINATION, DROP, PASS);
+
+	if (is_routed) {
+		place(p, IP6_UDP);
+		load(p, BPF_H, IP6_PAYLOAD);
+		is(p, DHCP6_SERVER, DROP, PASS);
+	}
 
 	place(p, ICMP6);
 	load(p, BPF_B, IP6_PAYLOAD);
@@ -244,7 +265,16 @@ static void build_ip6_content(struct program *p, const uint8_t local[16], const 
 	is(p, NEXT_HOP_BY_HOP, DROP, NEXT);
 	is(p, NEXT_ROUTING, DROP, NEXT);
 	is(p, NEXT_DESTINATION, DROP, NEXT);
+	if (is_routed)
+		is(p, IPPROTO_UDP, FRAGMENT_UDP, NEXT);
 	is(p, NEXT_ICMP6, FRAGMENT_ICMP6, PASS);
+	if (is_routed) {
+		place(p, FRAGMENT_UDP);
+		load(p, BPF_H, IP6_PAYLOAD + 2);
+		emit(p, BPF_JMP | BPF_JSET | BPF_K, 0xfff8, PASS, NEXT);
+		load(p, BPF_H, EXTENSION_PAYLOAD);
+		is(p, DHCP6_SERVER, DROP, PASS);
+	}
 	place(p, FRAGMENT_ICMP6);
 	load(p, BPF_H, IP6_PAYLOAD + 2);
 	emit(p, BPF_ALU | BPF_AND | BPF_K, 0xfff8, NEXT, NEXT); /* the offset: types are in the first one */
@@ -269,7 +299,7 @@ size_t guard_build(struct sock_filter code[GUARD_SIZE], const uint8_t mac[6], co
 	is(p, ETH_P_IPV6, IP6, NEXT);
 	is(p, ETH_P_ARP, ARP, DROP);
 	build_arp(p, mac, address4);
-	build_ip4(p, address4);
+	build_ip4(p, address4, is_routed);
 	build_ip6_source(p, local, address6, is_routed);
 	build_ip6_content(p, local, address6, is_routed);
 	place(p, DROP);

@@ -21,14 +21,15 @@
 #include "netns/netlink.h"
 #include "netns/types.h"
 
-enum { GUARD_SIZE = 160 };
+enum { GUARD_SIZE = 192 };
 
 /*
  * Writes the program for a link with that hardware address and these addresses (family 0: none); returns its length.
  *
  * is_routed: the host is the router and nobody listens for groups.  Then what a new interface sends to all by itself goes
  * nowhere: router solicitations, listener reports, the look for duplicates of addresses that have one owner by lease.
- * The bridge would hand each of them to every other port: with a thousand, a thousandfold of the work of a start.
+ * The bridge would hand each of them to every other port: with a thousand, a thousandfold of the work of a start.  And what a
+ * DHCP server says is dropped: it would give a neighbour that asks another gateway.
  */
 size_t guard_build(struct sock_filter code[GUARD_SIZE], const uint8_t mac[6], const struct net_address *address4,
 		   const struct net_address *address6, bool is_routed);

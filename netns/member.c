@@ -51,6 +51,47 @@ static void make_mac(struct net_member *member)
 	member->mac[1] = 0x69;
 }
 
+struct mac_search {
+	const struct net_member *own;
+	char holder[NET_ID_SIZE];
+};
+
+static int find_mac(const struct net_member *member, void *data, struct error *e)
+{
+	struct mac_search *search = data;
+
+	(void)e;
+	if (str_equal(member->network, search->own->network) &&
+	    (!str_equal(member->id, search->own->id) || !str_equal(member->name, search->own->name)) &&
+	    !memcmp(member->mac, search->own->mac, sizeof(member->mac)))
+		memcpy(search->holder, member->id, sizeof(search->holder));
+	return 0;
+}
+
+/* A fixed one is nobody else's: not the gateway's, not a member's, and not what make_mac() will give to another. */
+static int check_mac(struct host *host, const struct member_joining *joining, struct error *e)
+{
+	const struct net_member *member = &joining->member;
+	struct net_member derived = *member;
+	struct mac_search search = {.own = member};
+	const uint8_t *mac = member->mac;
+	char text[24];
+	int r;
+
+	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	if (!memcmp(mac, joining->links.bridge_mac, sizeof(member->mac)))
+		return error_refuse(e, ERROR_EXISTS, "the hardware address %s is that of the gateway", text);
+	derived.mac[1] = 0x68;
+	make_mac(&derived);
+	if (mac[0] == 0x0a && mac[1] == 0x68 && memcmp(mac, derived.mac, sizeof(derived.mac)))
+		return error_refuse(e, ERROR_INVALID, "the hardware address %s is kept for the member with %u.%u.%u.%u",
+				    text, mac[2], mac[3], mac[4], mac[5]);
+	r = store_each_member(&host->store, NULL, find_mac, &search, e);
+	if (!r && *search.holder)
+		r = error_refuse(e, ERROR_EXISTS, "the hardware address %s is that of '%s'", text, search.holder);
+	return r;
+}
+
 static int check_wanted(const struct net_network *network, const struct net_interface *wanted, size_t n_ports,
 			struct error *e)
 {
@@ -103,9 +144,12 @@ static void make_member(const struct member_instance *instance, const struct mem
 }
 
 /* The record, first without and then with its addresses: whatever dies between, leaving finds the lease. */
-static int make_record(struct host *host, const struct member_instance *instance, const struct net_network *network,
-		       const struct net_interface *wanted, struct net_member *member, struct error *e)
+static int make_record(struct host *host, const struct member_instance *instance, struct member_joining *joining,
+		       struct error *e)
 {
+	const struct net_network *network = &joining->network;
+	const struct net_interface *wanted = joining->wanted;
+	struct net_member *member = &joining->member;
 	auto_fd folder = -1;
 	int r = store_open_network(&host->store, network->name, &folder, e);
 
@@ -130,6 +174,8 @@ static int make_record(struct host *host, const struct member_instance *instance
 		make_mac(member);
 	choose_gateways(network, wanted, member);
 	r = store_save_member(&host->store, member, e);
+	if (!r && wanted->has_mac) /* recorded first: of two who ask at once, one at least sees the other */
+		r = check_mac(host, joining, e);
 	if (r) {
 		lease_drop(folder, member);
 		(void)!store_remove_member(&host->store, member, NULL);
@@ -349,7 +395,7 @@ int member_prepare(struct host *host, const struct member_instance *instance, st
 		?: store_add_instance(&host->store, instance->id, instance->path, e);
 	if (!r) {
 		make_member(instance, joining, member);
-		r = make_record(host, instance, network, wanted, member, e);
+		r = make_record(host, instance, joining, e);
 		if (!r && network_is_routed(network)) {
 			r = ports_prepare(host, member, joining->ports, joining->n_ports, e);
 			if (r)

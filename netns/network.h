@@ -10,11 +10,6 @@
  *   host-only   the same without a way out
  *   macvlan     children of the uplink
  *   ipvlan
- *
- * Forwarding is switched on per interface: for the bridge, and for the host's uplinks as far as they do not forward
- * yet; those are noted in STATE/opened, and the table keeps them from forwarding for others (nft.h).  Before
- * Linux 6.17 IPv6 forwards only as a whole; then the family is noted, and interfaces that listen to router
- * advertisements are told to go on doing so.
  */
 #ifndef HOLM_NETNS_NETWORK_H
 #define HOLM_NETNS_NETWORK_H

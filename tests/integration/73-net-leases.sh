@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/net.sh"
 
-host h
+host h x
 
 # --- choosing ---
 net h create one subnet=10.99.0.0/24 subnet=fd00:99::/64 >"$work/out"
@@ -21,9 +21,13 @@ net h create three >"$work/out"
 like 'the subnet chosen keeps clear of addresses and routes' "$(cat "$work/out")" 'subnet4=10\.66\.8\.0/22'
 net h create four >"$work/out"
 like 'and of other networks' "$(cat "$work/out")" 'subnet4=10\.66\.12\.0/22'
+for special in 0.0.0.0/8 127.1.0.0/16 224.0.0.0/24 240.0.0.0/24 ::ffff:10.0.0.0/120 ff02::/64; do
+	refuses "a subnet that is not for hosts: $special" "invalid: the subnet $special overlaps with .* not for hosts" net h create five subnet=$special
+done
+refuses 'a gateway that is none' 'invalid: the gateway 10.97.0.255 is the network' net h create five subnet=10.97.0.0/24 gateway=10.97.0.255
 refuses 'a network twice' "exists: network 'four' exists already" net h create four
 refuses 'a name that is none' 'invalid: .*is not a name' net h create ../four
-refuses 'a network that is not there' "not-found: .*network 'nowhere' does not exist" net h join x "$(ns_file h)" network=nowhere
+refuses 'a network that is not there' "not-found: .*network 'nowhere' does not exist" net h join x "$(ns_file x)" network=nowhere
 net h remove three && net h remove four
 
 join h a network=one name=net0 address=10.99.0.77 address=fd00:99::77 mac=02:00:00:00:77:77
@@ -34,6 +38,11 @@ host b
 refuses 'an address that is taken' "exists: .*10.99.0.77 of network 'one' is leased to 'a'" \
 	net h join b "$(ns_file b)" network=one address=10.99.0.77
 refuses 'an address outside' 'invalid: .*10.98.0.1 is not in a subnet' net h join b "$(ns_file b)" network=one address=10.98.0.1
+refuses 'the hardware address of a neighbour' "exists: .*02:00:00:00:77:77 is that of 'a'" net h join b "$(ns_file b)" network=one mac=02:00:00:00:77:77
+refuses 'that of the gateway' 'exists: .*is that of the gateway' \
+	net h join b "$(ns_file b)" network=one mac="$(ip_on h -j link show holm-one | jq -r '.[0].address')"
+refuses 'one that comes with an address' 'invalid: .*is kept for the member with 10.99.0.50' net h join b "$(ns_file b)" network=one mac=0a:68:0a:63:00:32
+refuses 'the network namespace of the host' "state: .*'b' has the host's own network" net h join b "$(ns_file h)" network=one
 refuses 'the gateway' 'not for members' net h join b "$(ns_file b)" network=one address=10.99.0.1
 refuses 'the broadcast address' 'not for members' net h join b "$(ns_file b)" network=one address=10.99.0.255
 join h b network=one gateway= route='192.168.7.0/24 via 10.99.0.77' network=default name=eth7

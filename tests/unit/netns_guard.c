@@ -168,6 +168,14 @@ static void check(bool expected4, bool expected6, const char *four, const char *
 	    {with(with(make4("10.66.0.5", "10.66.0.6", 1), 34, 5), 20, 0x20), false},  /* the first */
 	    {with(make4("10.66.0.5", "10.66.0.6", 6), 6, 0x0c), false},
 	    {with(make4("10.66.0.5", "10.66.0.6", 6), 11, 5), false},
+	    {with(make4("10.66.0.5", "10.66.0.6", 17), 35, 67), expected4 && !routed}, /* a DHCP server */
+	    {with(make4("10.66.0.5", "10.66.0.6", 17), 35, 68), expected4},
+	    {with(make4("10.66.0.5", "10.66.0.6", 17), 37, 67), expected4},
+	    {with(with(make4("10.66.0.5", "10.66.0.6", 17), 14, 0x46), 39, 67), expected4 && !routed},
+	    {with(with(make4("10.66.0.5", "10.66.0.6", 17), 35, 67), 21, 9), expected4}, /* not the first fragment */
+	    {with(with(make6(LOCAL, 17), 54, 2), 55, 0x23), !routed},
+	    {with(with(make6(LOCAL, 17), 54, 2), 55, 0x22), true},
+	    {with(with(with(make6(LOCAL, 44), 54, 17), 62, 2), 63, 0x23), !routed},
 	    {make_arp(mac, "10.66.0.5"), expected4},
 	    {make_arp(mac, "0.0.0.0"), true},
 	    {make_arp(mac, "10.66.0.1"), false},
