@@ -532,8 +532,12 @@ static int build_resources(struct builder *b)
 				    "--io-weight %" PRIu64 ": it takes 10 to 1000; all others have 100",
 				    o->io_weight.value);
 	res->block_io.weight = o->io_weight;
-	res->pids.limit = o->pids.present ? o->pids : (struct spec_number){true, PIDS_DEFAULT};
-	if (res->pids.limit.value < -1 || !res->pids.limit.value)
+	/* An ordinary user has no cgroups but those that somebody delegated: without them only what is asked for is refused. */
+	if (!o->pids.present && !b->runtime->rootless)
+		res->pids.limit = (struct spec_number){true, PIDS_DEFAULT};
+	else
+		res->pids.limit = o->pids;
+	if (res->pids.limit.present && (res->pids.limit.value < -1 || !res->pids.limit.value))
 		return error_refuse(b->e, ERROR_USAGE,
 				    "--pids %" PRId64 ": it takes a number from 1, or -1 for no limit",
 				    res->pids.limit.value);
@@ -874,7 +878,7 @@ static int share_network(struct builder *b, const char *text)
 
 static int build_networks(struct builder *b)
 {
-	static const char *const fallback = "default";
+	const char *const fallback = b->runtime->rootless ? "none" : "default";
 	const struct config_options *o = b->o;
 	const char *const *list = o->n_networks ? o->networks : &fallback;
 	size_t n = o->n_networks ? o->n_networks : 1;
@@ -890,9 +894,13 @@ static int build_networks(struct builder *b)
 			return refuse_network(b, list[i], "stands alone");
 	if (none || host || joined) {
 		if (o->n_publish || o->address || o->rate || o->mac)
-			return refuse_network(b, list[0],
-					      joined ? "ports, addresses and rates are the other instance's"
-						     : "ports, addresses and rates need a network");
+			return refuse_network(
+			    b, list[0],
+			    joined ? "ports, addresses and rates are the other instance's"
+			    : b->runtime->rootless
+				? "ports, addresses and rates need a network, and joining one needs root; "
+				  "with --network host it listens on the host's own"
+				: "ports, addresses and rates need a network");
 		return joined ? share_network(b, list[0]) : 0;
 	}
 	if (b->runtime->rootless)

@@ -219,8 +219,41 @@ gone() {
 if wait_for 10 gone; then ok 'what a killed launch left is collected'; else not_ok 'what a killed launch left is collected' "$(cat "$work/gc"; holm list; find "$data" -maxdepth 2)"; fi
 touch -h -d '10 minutes ago' "$data"/ids/* 2>/dev/null
 
+# --- an ordinary user -----------------------------------------------------------------------------------------------------------------
+
+user=12345 own=$work/user/bin/holm
+mkdir -p "$work/user/bin"
+cp "$BUILD"/holm "$BUILD"/holm-monitor "$BUILD"/holm-unpack "$work/user/bin/"
+cp -a "$rootfs" "$work/user/rootfs"
+chown -R $user:$user "$work/user"
+as_user() {
+	env -i PATH="$PATH" XDG_RUNTIME_DIR="$work/user" HOME="$work/user" setpriv --reuid=$user --regid=$user --clear-groups timeout $((20 * HOLM_TIMESCALE)) "$@"
+}
+is 'an ordinary user launches' "$(as_user "$own" launch --name "$prefix-own" --rootfs "$work/user/rootfs" -- sh -c 'id -u; ls /sys/class/net; sleep 1000')" "$prefix-own"
+user_has() { [ "$(as_user "$own" logs "$prefix-own" | tr '\n' ' ')" = '0 lo ' ]; }
+check 'as root inside, with loopback only' wait_for 10 user_has
+like 'it is listed' "$(as_user "$own" list)" "$prefix-own .*running"
+check 'entered' as_user "$own" exec "$prefix-own" touch /made
+check 'restarted' as_user "$own" restart "$prefix-own"
+check 'and keeps what it wrote' as_user "$own" exec "$prefix-own" test -e /made
+check 'stopped and started with the others' as_user sh -c '"$1" stop --all && "$1" start --all' sh "$own"
+check 'removed' as_user "$own" remove --force --all
+refuses 'a network needs root' "joining networks needs root: use --network none or host" as_user "$own" launch --network default --rootfs "$work/user/rootfs" true
+refuses 'and so does a port' "joining one needs root; with --network host" as_user "$own" launch -p 80:80 --rootfs "$work/user/rootfs" true
+refuses 'a size needs root' "need root on the host" as_user "$own" launch --size 10M --rootfs "$work/user/rootfs" true
+is 'nothing of them is left' "$(ls -A "$work/user/.local/share/holm/instances" "$work/user/.local/share/holm/tmp" "$work/user/holm" | grep -v -e : -e '^$' -e seccomp)" ''
+
 # --- a terminal -----------------------------------------------------------------------------------------------------------------------
 
 is 'standard input' "$(echo hello | timeout 20 "$HOLM" --root "$state" --data "$data" launch -i --name "$prefix-in" --network none --rootfs "$rootfs" -- sh -c 'read x; echo "got $x"; sleep 1')" 'got hello'
 is 'its exit status' "$(timeout 20 "$HOLM" --root "$state" --data "$data" launch -i --name "$prefix-status" --network none --rootfs "$rootfs" -- sh -c 'sleep 1; exit 5' </dev/null >/dev/null 2>&1; echo $?)" 5
+if command -v python3 >/dev/null; then
+	said=$(timeout 60 /usr/bin/python3 tests/integration/page.py person "$HOLM" --root "$state" --data "$data" launch -i -t --name "$prefix-tty" --rm \
+		--network none --rootfs "$rootfs" -- sh -c 'echo "tty $(tty)"; read -r line; echo "heard $line"; exit 6' </dev/null; echo "status $?")
+	like 'a terminal' "$said" 'tty /dev/(console|pts/0)'
+	like 'what is typed there' "$said" 'heard exit'
+	like 'and its exit status' "$said" 'status 6'
+else
+	skip 'a terminal' 'no python3'
+fi
 remove_all
