@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Volumes, and mounts of containers that run.
+# where: host bare
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/storage.sh"
 
