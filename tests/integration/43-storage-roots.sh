@@ -98,6 +98,20 @@ storage_bundle --argjson base 100000 '.holm.storage.volatile = true | .root.read
 	"$user_namespace" -- sh -c 'busybox stat -c %u /bin /proc/self/stat; busybox touch /x'
 like 'read-only in a user namespace' "$(holm run "$id" 2>&1)" $'^0\n0\ntouch: /x: Read-only'
 
+# --- limits: what a container may not do to keep out of them (43-storage-quota.sh sees that it matters) -----------------------------
+
+before=$data data=$work/data-to-be
+for filter in . "$user_namespace"; do
+	storage_bundle --argjson base 100000 '.holm.storage.volatile = true' "$filter" -- sh -c 'probe leave /etc; sleep 1000'
+	run_detached
+	wait_for 10 grep -q call "$work/$id.out"
+	is 'project ids stay, whatever the file system will be' "$(cat "$work/$id.out"; holm exec "$id" probe leave /bin)" \
+		"$(for i in 1 2; do printf 'open done\nextended EOPNOTSUPP\nnone EOPNOTSUPP\nflags EOPNOTSUPP\nhigh EOPNOTSUPP\ncall ENOSYS\n'; done)"
+	holm delete --force "$id"
+	rm -rf "$data"
+done
+data=$before
+
 # --- limits: a file system in a file -------------------------------------------------------------------------------------------
 
 full='dd if=/dev/zero of=/big bs=64k count=2000 2>&1 | grep -o "No space left on device"; df -k / | tail -n 1'
