@@ -397,7 +397,7 @@ int member_prepare(struct host *host, const struct member_instance *instance, st
 		make_member(instance, joining, member);
 		r = make_record(host, instance, joining, e);
 		if (!r && network_is_routed(network)) {
-			r = ports_prepare(host, member, joining->ports, joining->n_ports, e);
+			r = ports_prepare(host, network, member, joining->ports, joining->n_ports, e);
 			if (r)
 				(void)!leave(host, member, -1, NULL);
 		}

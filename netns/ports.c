@@ -24,16 +24,23 @@ static bool port_equal(const struct net_port *a, const struct net_port *b)
 	       address_equal(&a->address, &b->address);
 }
 
-static int check_port(const struct net_member *member, const struct net_port *port, struct error *e)
+static int check_port(const struct net_network *network, const struct net_member *member, const struct net_port *port,
+		      struct error *e)
 {
 	bool four = port->address.family == AF_INET;
 	char text[NET_PORT_TEXT_SIZE];
 
 	if (!four && address_is_loopback(&port->address))
+		return error_refuse(e, ERROR_UNSUPPORTED,
+				    "port %s can't be published: Linux takes no answers to ::1 from other links; use "
+				    "127.0.0.1, or another IPv6 address of the host",
+				    net_print_port(port, text));
+	if (*network->vrf && address_is_loopback(&port->address))
 		return error_refuse(
 		    e, ERROR_UNSUPPORTED,
-		    "port %s can't be published: Linux takes no answers to ::1 from other links; use 127.0.0.1",
-		    net_print_port(port, text));
+		    "port %s can't be published: network '%s' is in the VRF '%s', which the host's loopback "
+		    "has no way into; give an address of an interface in the VRF",
+		    net_print_port(port, text), network->name, network->vrf);
 	if (four ? member->address4.family : member->address6.family)
 		return 0;
 	return error_refuse(e, ERROR_INVALID, "port %s can't be published: '%s' has no %s address on network '%s'",
@@ -89,13 +96,13 @@ bool ports_need_hairpin(void)
 	return false;
 }
 
-int ports_prepare(struct host *host, const struct net_member *member, const struct net_port *ports, size_t n,
-		  struct error *e)
+int ports_prepare(struct host *host, const struct net_network *network, const struct net_member *member,
+		  const struct net_port *ports, size_t n, struct error *e)
 {
 	int r = 0;
 
 	for (size_t i = 0; !r && i < n; i++)
-		r = check_port(member, &ports[i], e) ?: sockets_check_free(&ports[i], e);
+		r = check_port(network, member, &ports[i], e) ?: sockets_check_free(&ports[i], e);
 	return r || !n ? r : store_save_ports(&host->store, member->id, member->name, ports, n, e);
 }
 
@@ -213,6 +220,7 @@ static int publish_one(struct host *host, const char *id, const struct net_port 
 {
 	auto_free struct net_port *old = NULL;
 	auto_free struct net_port *all = NULL;
+	struct net_network network;
 	struct net_member member;
 	size_t n;
 	int r =
@@ -223,7 +231,8 @@ static int publish_one(struct host *host, const char *id, const struct net_port 
 	for (size_t i = 0; i < n; i++)
 		if (port_equal(&old[i], port))
 			return 0;
-	r = check_port(&member, port, e) ?: sockets_check_free(port, e);
+	r = store_load_network(&host->store, member.network, &network, e) ?: check_port(&network, &member, port, e)
+			?: sockets_check_free(port, e);
 	if (r)
 		return r;
 	all = calloc(n + 1, sizeof(*all));

@@ -17,8 +17,8 @@
 #include "netns/types.h"
 
 /* Before anything is made: the member can publish them, and no process of the host has them.  Writes the record. */
-int ports_prepare(struct host *host, const struct net_member *member, const struct net_port *ports, size_t n,
-		  struct error *e) must_check;
+int ports_prepare(struct host *host, const struct net_network *network, const struct net_member *member,
+		  const struct net_port *ports, size_t n, struct error *e) must_check;
 
 /* The elements of a member that has just joined: its counters, and what ports_prepare() recorded. */
 int ports_lead(struct host *host, const struct net_member *member, const struct net_port *ports, size_t n,

@@ -89,6 +89,16 @@ if kernel_has vrf table 77; then
 	r2=$(part address4)
 	serve r2 tcp 0.0.0.0 80
 	like 'VRF: members see each other' "$(ask r1 tcp "$r2" 80)" '^10\.'
+	refuses 'VRF: a port of the loopback, which is not in it' "unsupported: .*is in the VRF 'red'" net h publish r2 8080:80
+	host inside
+	ip_on h link add upr type veth peer name eth0 netns "${holder[inside]}"
+	ip_on h link set upr master red up
+	ip_on h addr add 198.19.0.1/24 dev upr
+	ip_on inside addr add 198.19.0.2/24 dev eth0
+	ip_on inside link set eth0 up
+	on h sh -c 'for i in red upr; do echo 1 >/proc/sys/net/ipv4/conf/$i/forwarding; done'
+	check 'VRF: a port of an address in it' net h publish r2 198.19.0.1:8080:80
+	is 'VRF: is reached there' "$(ask inside tcp 198.19.0.1 8080)" 198.19.0.2
 	net h leave r1
 	net h leave r2
 else
