@@ -23,7 +23,7 @@
 
 enum { MAX_FOLDERS = CGROUP_MAX_JOINS + 1, MAX_MADE = 8 * MAX_FOLDERS };
 
-/* One of the ways in, opened before the others and locked: the v2 folder, or where there is none the first `tasks` file. */
+/* One of the ways in, opened before the others and locked: the v2 folder, or where there is none the freezer's `tasks`. */
 struct locked_way {
 	int fd;	      /* -1: none, or handed over */
 	size_t index; /* of cgroup.paths */
@@ -139,17 +139,27 @@ static int open_way(const struct cgroup_path *p, const char *sub, int *ret_fd, s
 	return *ret_fd < 0 ? error_system(e, errno, "enter the cgroup '%s'", path) : 0;
 }
 
+/* v2, else the freezer, which every plan has where there is no v2: what else a plan has depends on its limits. */
+static size_t find_lock(const struct cgroup *cgroup)
+{
+	size_t freezer = 0;
+
+	for (size_t i = 0; i < cgroup->n_paths; i++) {
+		if (!*cgroup->paths[i].controllers)
+			return i;
+		if (cgroup_controllers_parse(cgroup->paths[i].controllers, CGROUP_V1) & 1u << CGROUP_FREEZER)
+			freezer = i;
+	}
+	return freezer;
+}
+
 /* Where the host has v2 but the plan has not, its v2 folder was made and locked by a plan of its own. */
 static int lock_way(struct creation *c, const struct cgroup_host *host, struct error *e)
 {
 	const struct cgroup *cgroup = &c->plan->cgroup;
-	size_t i = 0;
+	size_t i = find_lock(cgroup);
 	int r;
 
-	while (i < cgroup->n_paths && *cgroup->paths[i].controllers)
-		i++;
-	if (i == cgroup->n_paths)
-		i = 0;
 	if (c->adopting || !cgroup->n_paths || (host->v2 && *cgroup->paths[i].controllers))
 		return 0;
 	r = open_way(&cgroup->paths[i], "", &c->in.fd, e);

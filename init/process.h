@@ -7,13 +7,11 @@
 
 #include "init/plan.h"
 
+/* ---- one function for each kind of operation: what they do is said there ---- */
+
 void do_join(const struct plan_op *op);
 void do_unshare(const struct plan_op *op);
 void do_become_root(const struct plan_op *op);
-/* Those of PLAN_CAPABILITIES; NULL: the plan has none. */
-const struct plan_capabilities *payload_capabilities(void);
-void close_on_exec(void);
-
 void do_check_maps(const struct plan_op *op);
 void do_open_clocks(const struct plan_op *op);
 void do_time_offsets(const struct plan_op *op);
@@ -49,6 +47,14 @@ void do_quit(const struct plan_op *op);
 
 /* init/hook.c */
 void do_hook(const struct plan_op *op);
+
+/* ---- shared among these files ---- */
+
+/* All descriptors but the standard streams and those that the payload was promised go with execve(2). */
+void close_on_exec(void);
+
+/* Those of PLAN_CAPABILITIES; NULL: the plan has none. */
+const struct plan_capabilities *payload_capabilities(void);
 
 /* Sets the four sets without the rest of PLAN_CAPABILITIES' duties (also for a hook's child). */
 void set_capabilities(const struct plan_capabilities *c);
