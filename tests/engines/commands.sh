@@ -157,7 +157,7 @@ each() {
 		local own=$work/own.${path##*/}
 		rm -rf "$own"
 		mkdir -p "$own"
-		(cd "$own" && path=$path root=$folder/${path##*/} own=$own bundle=$bundle timeout 60 bash -c 'rt() { "$path" --root "$root" "$@"; }'"
+		(cd "$own" && env path="$path" root="$folder/${path##*/}" own="$own" bundle="$bundle" timeout 60 bash -c 'rt() { "$path" --root "$root" "$@"; }'"
 $2") >"$own.out" 2>"$own.err" </dev/null
 		sed -i -E -e "s#$own#OWN#g" -e "s#$folder/(holm|runc)#ROOT#g" -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|\+00:00)/TIME/g' "$own.out"
 	done
@@ -232,7 +232,7 @@ each 'exec: descriptors' 'rt exec --preserve-fds 1 each cat /proc/self/fd/3 3<<<
 each 'exec: a process by file' 'echo "{\"args\": [\"sh\", \"-c\", \"echo \$A \$(pwd) \$(id -u)\"], \"cwd\": \"/tmp\", \"env\": [\"A=b\", \"PATH=/bin\"], \"user\": {\"uid\": 3, \"gid\": 4}}" >p
 	rt exec -p p each; rt exec --process <(cat p) each; rt exec -p p -u 9 each; rt exec --process nowhere each; echo $?'
 each 'exec: a process by file that is none' 'echo "{" >p; rt exec -p p each; echo $?; echo "{}" >p; rt exec -p p each; echo $?; echo "{\"args\": [\"true\"]}" >p; rt exec -p p each; echo $?'
-each 'exec: pid file' 'rt exec -d --pid-file pid each sleep 100; tail -c 1 pid | grep -c "[0-9]"; [ -d /proc/$(cat pid) ] && cat /proc/$(cat pid)/comm; stat -c %a pid'
+each 'exec: pid file' 'rt exec -d --pid-file pid each sleep 100; tail -c 1 pid | grep -c "[0-9]"; [ -d /proc/$(cat pid) ] && echo there; stat -c %a pid'
 each 'exec: input and output' 'echo text | rt exec each cat; rt exec each sh -c "echo out; echo err >&2" 2>&1; echo x | rt exec each sh -c "exit 3"; echo $?'
 each 'exec: a terminal needs a socket where it is detached' 'rt exec -t -d each true; echo $?; rt exec --console-socket nowhere each true; echo $?'
 each 'exec: --cgroup, one that is not there' 'rt exec --cgroup not/there each true; echo $?; rt exec --cgroup sea:/ each true; echo $?; rt exec --cgroup ../.. each true; echo $?'

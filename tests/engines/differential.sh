@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The same bundles under holm, runc and crun, compared field by field (differential.py).
 # timeout: 300
+# STEP=1 MANY=1 compares all.
 # shellcheck disable=SC2034 # lib.sh reads it
 needs=(runc crun python3)
 # shellcheck source=tests/engines/lib.sh
@@ -20,7 +21,7 @@ compare() { # FOLDER OTHER...: its lines, numbered on
 }
 # crun refuses hybrid hosts, so it is compared where only cgroup v2 is mounted, without controllers.
 echo "# $(runc --version | head -n 1), $(crun --version | head -n 1), $("$runtime" --version | head -n 1)"
-compare "$work/hybrid" "$(command -v runc)"
+MANY=${MANY:-3} compare "$work/hybrid" "$(command -v runc)"
 umount -R /sys/fs/cgroup
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
-STEP=5 compare "$work/v2" "$(command -v crun)" # 2.5 s each
+MANY=${MANY:-3} STEP=${STEP:-5} compare "$work/v2" "$(command -v crun)" # 2.5 s each

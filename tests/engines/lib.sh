@@ -82,7 +82,11 @@ if [ -z "${HOLM_SANDBOX:-}" ]; then
 	(
 		trap - EXIT
 		make_cgroups "$name" "$sandbox/cgroups" || exit 1
-		exec unshare --mount --net --pid --ipc --uts --cgroup --fork --kill-child --mount-proc --propagation private "$0" "$@"
+		# cgroup v2 limits nothing beside processes, so there all that are in the namespace are in a leaf of it.
+		# shellcheck disable=SC2016
+		exec unshare --cgroup bash -c '[ ! -e /sys/fs/cgroup/cgroup.controllers ] || { read -r folder <"$0" && mkdir "$folder/leaf" &&
+			echo $$ >"$folder/leaf/cgroup.procs"; } || exit
+			exec unshare --mount --net --pid --ipc --uts --fork --kill-child --mount-proc --propagation private "$@"' "$sandbox/cgroups" "$0" "$@"
 	) &
 	child=$!
 	trap 'kill -9 $child; wait $child 2>/dev/null; exit 130' INT TERM
@@ -128,11 +132,8 @@ mount_folders() {
 	echo '{}' >/run/home/.docker/config.json
 }
 
-# cgroup v2 limits nothing beside processes: those that are here go into a leaf, and every controller is for the engines.
 mount_sys
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
-	mkdir /sys/fs/cgroup/leaf
-	for pid in $(cat /sys/fs/cgroup/cgroup.procs); do echo "$pid" >/sys/fs/cgroup/leaf/cgroup.procs 2>/dev/null; done
 	for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control; done
 fi
 mount_folders
