@@ -2,6 +2,7 @@
 #include "instances/select.h"
 
 #include <fnmatch.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -69,6 +70,44 @@ static int refuse_unused(const struct runtime *runtime, const char *pattern, str
 	return instance_open(runtime, pattern, &i, e);
 }
 
+static bool are_names(const struct select_request *request)
+{
+	for (size_t k = 0; k < request->n_patterns; k++)
+		if (select_is_pattern(request->patterns[k]))
+			return false;
+	return request->n_patterns;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Only names: nobody has to look at all the others. */
+static int select_named(const struct runtime *runtime, const struct select_request *request, struct arena *arena,
+			struct selection *ret, struct error *e)
+{
+	const char **names = arena_array(arena, const char *, request->n_patterns);
+	size_t n = 0;
+
+	memcpy(names, request->patterns, request->n_patterns * sizeof(*names));
+	qsort(names, request->n_patterns, sizeof(*names), by_name);
+	for (size_t k = 0; k < request->n_patterns; k++) {
+		auto_instance i = INSTANCE_INIT;
+		int r;
+
+		if (k && str_equal(names[k], names[k - 1]))
+			continue;
+		r = instance_open(runtime, names[k], &i, e);
+		if (r)
+			return r;
+		if (select_has_labels(&i, request->labels, request->n_labels))
+			names[n++] = names[k];
+	}
+	*ret = (struct selection){.names = names, .n = n};
+	return 0;
+}
+
 int select_instances(const struct runtime *runtime, const struct select_request *request, struct arena *arena,
 		     struct selection *ret, struct error *e)
 {
@@ -80,6 +119,8 @@ int select_instances(const struct runtime *runtime, const struct select_request 
 
 	if (!request->n_patterns && !request->n_labels && !request->all)
 		return error_refuse(e, ERROR_USAGE, "no instance: give names, patterns, --label or --all");
+	if (are_names(request))
+		return select_named(runtime, request, arena, ret, e);
 	r = instances_names(runtime, arena, &names, &n, e);
 	if (r)
 		return r;

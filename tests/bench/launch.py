@@ -7,8 +7,10 @@ first   from the start of the command to the first byte that a static web server
         byte and to the command's end.  Every round runs each once, in an order that rotates.  Docker takes part when its
         daemon answers.
 many    MANY instances of one image: made, start --all, list, stats, stop --all, remove: seconds, memory per instance, what is left.
+logs    one writes MEGABYTES of lines as fast as it can: its speed, that of who follows it meanwhile and of who reads all of it afterwards,
+        and the bytes that are missing.
 
-Environment: ROUNDS (20), MANY (1000), PARALLEL (8), PORT (18080), BUILD (build).
+Environment: MEGABYTES (1000), ROUNDS (20), MANY (1000), PARALLEL (8), PORT (18080), BUILD (build).
 """
 import json
 import os
@@ -22,6 +24,7 @@ import time
 BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
 ROUNDS = int(os.environ.get("ROUNDS", "20"))
 MANY = int(os.environ.get("MANY", "1000"))
+MEGABYTES = int(os.environ.get("MEGABYTES", "1000"))
 PARALLEL = os.environ.get("PARALLEL", "8")
 PORT = os.environ.get("PORT", "18080")
 FIRST = f"{BUILD}/tests/bench/first"
@@ -43,10 +46,11 @@ def make_images():
     for folder in ("bin", "www", "etc", "proc", "sys", "dev", "tmp"):
         os.makedirs(f"{root}/{folder}")
     shutil.copy(shutil.which("busybox"), f"{root}/bin/busybox")
-    for name in ("httpd", "sh", "sleep"):
+    for name in ("httpd", "sh", "sleep", "cat"):
         os.symlink("busybox", f"{root}/bin/{name}")
     open(f"{root}/www/index.html", "w").write("hello\n")
     open(f"{root}/etc/passwd", "w").write("root:x:0:0:root:/:/bin/sh\n")
+    open(f"{root}/lines", "w").write(("a line of a hundred bytes" + 74 * "." + "\n") * 1000)
     run("tar", "-C", root, "-cf", f"{WORK}/root.tar", ".")
     run(*HOLM, "image", "import", "--quiet", f"{WORK}/root.tar", "bench:1")
 
@@ -125,8 +129,38 @@ def many():
     print(f"  {'left':34} {len(left):8}")
 
 
+def logs():
+    size = MEGABYTES * 1000000  # of lines of a hundred bytes, a thousand of them in a file
+    run(*HOLM, "launch", "--name", "writer", "--network", "none", "--log-size", "8g", "bench:1", "sh", "-c",
+        "while [ ! -e /go ]; do sleep 0.01; done;"
+        f"i=0; while [ $i -lt {MEGABYTES} ]; do cat /lines /lines /lines /lines /lines /lines /lines /lines /lines /lines; i=$((i + 1)); done")
+    follower = subprocess.Popen([*HOLM, "logs", "--follow", "--stdout", "writer"], stdout=subprocess.PIPE)
+    run(*HOLM, "exec", "writer", "sh", "-c", ": >/go")
+    began = time.time()
+    followed = count(follower)
+    seconds = {"followed meanwhile": time.time() - began}
+    run(*HOLM, "wait", "writer", check=False)
+    with open(f"{WORK}/data/instances/writer/end.json") as file:
+        seconds = {"written": json.load(file)["ended"] / 1e9 - began, **seconds}
+    began = time.time()
+    read = count(subprocess.Popen([*HOLM, "logs", "--stdout", "writer"], stdout=subprocess.PIPE))
+    seconds["read afterwards"] = time.time() - began
+    print(f"a log of {size // 1000000} MB")
+    for what, value in seconds.items():
+        print(f"  {what:34} {size / 1e6 / value:8.0f} MB/s")
+    print(f"  {'bytes lost':34} {2 * size - followed - read:8}")
+
+
+def count(process):
+    total = 0
+    while block := os.read(process.stdout.fileno(), 1 << 20):
+        total += len(block)
+    process.wait()
+    return total
+
+
 def main():
-    sections = {"first": first, "many": many}
+    sections = {"first": first, "many": many, "logs": logs}
     wanted = sys.argv[1:] or list(sections)
     try:
         make_images()
