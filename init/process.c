@@ -225,19 +225,29 @@ static long try_write_proc(int proc, const char *path, const char *value)
 	return r < 0 || r == (long)n ? r : -EIO;
 }
 
+/* By our own procfs if there is one yet; else by this /proc, which is a neighbour's where a mount namespace was joined: proved. */
+static long label_keyring(const char *label)
+{
+	int proc = init.proc;
+	long r;
+
+	if (proc < 0)
+		proc = (int)check(sys(openat, AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0),
+				  "open '/proc'");
+	r = is_proc_root(proc) ? try_write_proc(proc, "self/attr/keycreate", label) : -EXDEV;
+	if (proc != init.proc)
+		shut(proc);
+	return r;
+}
+
 void do_keyring(const struct plan_op *op)
 {
 	long r;
 
 	if (op->string2) {
-		/* Where a mount namespace was joined this /proc is the neighbour's. */
-		int proc = (int)check(sys(openat, AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0),
-				      "open '/proc'");
-
-		r = is_proc_root(proc) ? try_write_proc(proc, "self/attr/keycreate", text(op->string2)) : -EXDEV;
+		r = label_keyring(text(op->string2));
 		if (r < 0)
 			fail(-r, "label the keyring '%s'%s", text(op->string2), label_hint(r, false));
-		shut(proc);
 	}
 	r = sys(keyctl, KEYCTL_JOIN_SESSION_KEYRING, at(op->string));
 	if (r == -ENOSYS || r == -EPERM) /* no keyrings in this kernel, or an outer seccomp profile forbids them */

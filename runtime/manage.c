@@ -180,12 +180,15 @@ static int by_name(const void *a, const void *b)
 /* The ids in the state folder, sorted. */
 static int read_ids(int root_fd, struct arena *arena, const char ***ret, size_t *ret_n, struct error *e)
 {
-	DIR *dir = fdopendir(fcntl(root_fd, F_DUPFD_CLOEXEC, 3));
+	int copy = fcntl(root_fd, F_DUPFD_CLOEXEC, 3);
+	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
 	size_t n = 0, room = 64;
 	const char **ids = arena_array(arena, const char *, room);
 
-	if (!dir)
+	if (!dir) {
+		fd_close(copy);
 		return error_system(e, errno, "read the state folder");
+	}
 	for (struct dirent *entry; (entry = readdir(dir));) {
 		/* Our own files there begin with a dot, which an id may do too: they are folders with a record. */
 		if (!str_is_id(entry->d_name) || (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN) ||

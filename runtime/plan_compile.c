@@ -226,10 +226,10 @@ int plan_exec(const struct plan_exec_input *input, struct arena *arena, struct p
 	else /* a chroot: no namespace leads there */
 		compile_strings(&c, PLAN_CHROOT, "root.path", input->rootfs, NULL);
 	compile_op(&c, PLAN_SESSION, NULL);
-	if (!input->no_new_keyring)
-		compile_keyring(&c, NULL, p->selinux_label);
 	if (compile_needs_proc(NULL, p))
 		compile_op(&c, PLAN_PROC, NULL);
+	if (!input->no_new_keyring)
+		compile_keyring(&c, NULL, p->selinux_label);
 	compile_console(&c, p, input->rows, input->columns, input->plain_output, true);
 	compile_personality(&c, input->personality);
 	compile_affinity(&c, affinity ? affinity->final : NULL,

@@ -34,6 +34,8 @@ static int make_folders(const char *path)
 {
 	auto_free char *copy = strdup(path);
 
+	if (!copy)
+		return -ENOMEM;
 	for (char *slash = copy + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
 		*slash = 0;
 		if (mkdir(copy, 0700) < 0 && errno != EEXIST)
@@ -165,13 +167,13 @@ static void put_cgroup(struct json_writer *w, const struct cgroup *cgroup)
 	json_close(w);
 }
 
-/* record.json, malloc'd. */
 static void put_flag(struct json_writer *w, const char *key, bool value)
 {
 	if (value)
 		json_put_bool(w, key, true);
 }
 
+/* record.json, malloc'd. */
 static char *encode_record(const struct record *record)
 {
 	struct json_writer w = json_writer_init(JSON_INDENT_NONE);
