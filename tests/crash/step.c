@@ -642,7 +642,7 @@ static void check_error(struct driver *d, const struct trace *t, const char *tex
 static char *normalize(const char *report)
 {
 	static const char *const loose[] = {"Vm",      "Rss",	    "SigQ",	"voluntary", "nonvoluntary",
-					    "Hugetlb", "monotonic", "boottime", "realtime"};
+					    "Hugetlb", "monotonic", "boottime", "realtime",  "keyring_id"};
 	struct text t = {0};
 	char *copy = strdup(report), *rest = copy, *line;
 
