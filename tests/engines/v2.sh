@@ -110,7 +110,7 @@ check 'ctr: rm' eval 'ctr tasks delete --force c1; ctr containers rm c1'
 exits 'ctr: OOM: killed' 137 '' ctr run --rm --runc-binary "$runtime" --memory-limit 16777216 localhost/isle:1 c2 sh -c 'sleep 1; exec probe eat 64'
 check 'ctr: OOM: said' wait_for 5 grep -q '/tasks/oom' events
 
-config=$(jq -nc '{metadata: {name: "one", uid: "u", namespace: "n"}, linux: {cgroup_parent: "holm-pod.slice",
+config=$(jq -nc '{metadata: {name: "one", uid: "u", namespace: "n"}, linux: {cgroup_parent: "kubepods-one.slice",
 	security_context: {namespace_options: {network: "NODE", pid: "CONTAINER"}}}}')
 pod=$(cri RunPodSandbox "$(jq -nc --argjson config "$config" --arg handler "$RUNTIME" '{$config, runtime_handler: $handler}')" | jq -r .pod_sandbox_id)
 like 'cri: a pod' "$pod" '^[0-9a-f]{64}$'
@@ -127,7 +127,7 @@ exec_sync() {
 	cri ExecSync "$(jq -nc --arg id "$container" --args '{container_id: $id, cmd: $ARGS.positional}' -- "$@")" | jq -rj .stdout
 }
 like 'cri: a scope of systemd in the slice of the pod' "$(cgroup_of "$(pgrep -xf 'sleep 100000' | tail -n 1)")" \
-	'holm.slice/holm-pod.slice/cri-containerd-[0-9a-f]*.scope$'
+	'kubepods.slice/kubepods-one.slice/cri-containerd-[0-9a-f]*.scope$'
 check 'cri: UpdateContainerResources' cri UpdateContainerResources "{\"container_id\": \"$container\", \"linux\": {\"memory_limit_in_bytes\": 33554432}}"
 is 'cri: ExecSync: the limit holds' "$(exec_sync cat /sys/fs/cgroup/memory.max)" 33554432
 fact 'cri: ContainerStats' "$(cri ContainerStats "{\"container_id\": \"$container\"}")" '.stats | .cpu.usage_core_nano_seconds.value > 0'
