@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/str.h"
@@ -52,6 +53,7 @@ static void make_mac(struct net_member *member)
 }
 
 struct mac_search {
+	const struct store *store;
 	const struct net_member *own;
 	char holder[NET_ID_SIZE];
 };
@@ -59,11 +61,15 @@ struct mac_search {
 static int find_mac(const struct net_member *member, void *data, struct error *e)
 {
 	struct mac_search *search = data;
+	char path[NET_PATH_SIZE];
 
 	(void)e;
-	if (str_equal(member->network, search->own->network) &&
-	    (!str_equal(member->id, search->own->id) || !str_equal(member->name, search->own->name)) &&
-	    !memcmp(member->mac, search->own->mac, sizeof(member->mac)))
+	if (!str_equal(member->network, search->own->network) ||
+	    (str_equal(member->id, search->own->id) && str_equal(member->name, search->own->name)) ||
+	    memcmp(member->mac, search->own->mac, sizeof(member->mac)))
+		return 0;
+	store_instance_path(search->store, member->id, path);
+	if (!*path || !access(path, F_OK) || errno != ENOENT) /* else it is gone, and what it had is free */
 		memcpy(search->holder, member->id, sizeof(search->holder));
 	return 0;
 }
@@ -73,7 +79,7 @@ static int check_mac(struct host *host, const struct member_joining *joining, st
 {
 	const struct net_member *member = &joining->member;
 	struct net_member derived = *member;
-	struct mac_search search = {.own = member};
+	struct mac_search search = {.store = &host->store, .own = member};
 	const uint8_t *mac = member->mac;
 	char text[24];
 	int r;

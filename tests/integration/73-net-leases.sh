@@ -76,14 +76,14 @@ net h create tiny subnet=10.98.0.0/29 >/dev/null
 mkdir "$work/instances"
 for i in 1 2 3 4 5; do
 	mkdir "$work/instances/t$i"
-	join h "t$i" network=tiny instance="$work/instances/t$i"
+	join h "t$i" network=tiny instance="$work/instances/t$i" mac="02:00:00:00:99:0$i"
 	[ $i != 3 ] || t3=$(part address4)
 done
 host t6
 refuses 'a full subnet' "limit: .*network 'tiny' has no free address in 10.98.0.0/29" \
 	net h join t6 "$(ns_file t6)" network=tiny
 rmdir "$work/instances/t3"
-join h t6 network=tiny
+join h t6 network=tiny mac=02:00:00:00:99:03
 is 'the address of an instance that is gone is free' "$(part address4)" "$t3"
 is 'collecting finds what it left' "$(net h collect | cut -d ' ' -f 1)" t3
 is 'and does not touch its successor' "$(net h members t6 | cut -d ' ' -f 1) $(find "$work/net/h/state/networks/tiny/leases" -name "$t3" | wc -l)" 't6 1'
