@@ -271,15 +271,35 @@ bool each_is_container(struct invocation *call, const char *name)
 	return !select_is_pattern(name) && instance_find(&call->runtime, name, &i, &ignored) == 1;
 }
 
+/* What is called alike; NULL: nothing. */
+static const char *find_alike(struct invocation *call, const char *name)
+{
+	const char *const *names;
+	struct error ignored;
+	size_t n;
+
+	if (instances_names(&call->runtime, call->arena, &names, &n, &ignored))
+		return NULL;
+	return str_closest(name, names, n);
+}
+
 int each_explain(struct invocation *call, const char *name, int r, struct error *e)
 {
 	auto_instance i = INSTANCE_INIT;
 	struct error ignored;
+	const char *alike;
+	int found;
 
 	if (!r || e->kind != ERROR_NOT_FOUND || !invocation_has_instances(call))
 		return r;
-	if (container_state(&call->runtime, name, call->arena, &(struct container_state){0}, &ignored) &&
-	    ignored.kind == ERROR_NOT_FOUND && !instance_find(&call->runtime, name, &i, &ignored))
+	if (!container_state(&call->runtime, name, call->arena, &(struct container_state){0}, &ignored) ||
+	    ignored.kind != ERROR_NOT_FOUND)
+		return r;
+	found = instance_find(&call->runtime, name, &i, &ignored);
+	if (!found)
 		return error_refuse(e, ERROR_STATE, "instance '%s' is not running: 'holm start %s'", name, name);
-	return r;
+	alike = found > 0 ? find_alike(call, name) : NULL;
+	return alike ? error_refuse(e, ERROR_NOT_FOUND, "container '%s': container does not exist; did you mean '%s'?",
+				    name, alike)
+		     : r;
 }

@@ -46,7 +46,9 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 				    "unknown signal '%s': it takes a name such as TERM or SIGTERM, or 0 to %d",
 				    operands[n_names], SIGRTMAX);
 	r = match_running(call, &o->each, operands, n_names, &ids, &n, e);
-	return r ?: signal_all(call, ids, n, number, o->all, e);
+	if (!r)
+		r = signal_all(call, ids, n, number, o->all, e);
+	return n_names ? each_explain(call, operands[0], r, e) : r;
 }
 
 const struct verb verb_kill = {

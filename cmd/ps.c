@@ -256,7 +256,7 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	if (!r)
 		r = read_groups(call, ids, n_ids, many, &groups, &n_groups, e);
 	if (r)
-		return r;
+		return n_names ? each_explain(call, operands[0], r, e) : r;
 	if (o->format == PS_JSON) {
 		json = print_json(groups, n_groups, many);
 		return output_write(json, e);

@@ -433,6 +433,8 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 		r = screen_open(&screen, false, e);
 	if (!r)
 		r = follow(&stats, &screen, operands, n, &before, &now, e);
+	for (size_t i = 0; r && i < n; i++)
+		r = each_explain(call, operands[i], r, e);
 	if (!r && stats.any_report)
 		r = show_reports(&stats, e);
 	usage_release(&before);

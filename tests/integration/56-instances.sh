@@ -70,6 +70,10 @@ is 'logs by label' "$(holm logs --label part=api --tail 1 --stdout | sort)" "$pr
 like 'with times' "$(holm logs -t "$prefix-api[2]")" "^$prefix-api2 \| 20[^ ]+Z stdout second"
 is 'stats of a pattern' "$(holm stats -1 -i 10ms -c pids -f csv "$prefix-api*" | cut -d, -f3 | tr '\n' ' ')" "id $prefix-api1 $prefix-api2 "
 is 'stats by label' "$(holm stats -1 -i 10ms -c pids -f csv -l part=api | wc -l)" 3
+for verb in shell kill ps pause 'stats -1'; do
+	# shellcheck disable=SC2086 # an option
+	refuses "$verb: a similar name" "container does not exist; did you mean '$prefix-api1'" holm $verb "$prefix-api"
+done
 refuses 'stats of nothing' 'no container that runs matches' holm stats -1 "$prefix-x*"
 like 'ps of many' "$(holm ps "$prefix-api*")" "^ID +UID +PID"$'.*\n'"$prefix-api1 .*"$'\n'"$prefix-api2 "
 fact 'as JSON' "$(holm ps -f json --label part=api)" '[keys[], (map(type) | unique[])] | tostring' "[\"$prefix-api1\",\"$prefix-api2\",\"array\"]"
