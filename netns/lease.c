@@ -103,7 +103,10 @@ static int publish_draft(const struct draft *draft, const char *address)
 	return linkat(AT_FDCWD, path, draft->folder, address, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
 }
 
-static int try_address(const struct draft *draft, const struct net_address *address, bool take_over)
+/* How closely an address that is taken is looked at. */
+enum look { LOOK_AWAY, LOOK_FOR_OURS, LOOK_FOR_STALE };
+
+static int try_address(const struct draft *draft, const struct net_address *address, enum look look)
 {
 	char name[ADDRESS_TEXT_SIZE];
 	struct owner owner;
@@ -111,11 +114,11 @@ static int try_address(const struct draft *draft, const struct net_address *addr
 
 	address_print(address, false, name);
 	r = publish_draft(draft, name);
-	if (r != -EEXIST || read_owner(draft->folder, name, &owner))
+	if (r != -EEXIST || look == LOOK_AWAY || read_owner(draft->folder, name, &owner))
 		return r;
 	if (str_equal(owner.name, draft->owner))
 		return 0; /* ours from before */
-	if (!take_over || !is_stale(&owner))
+	if (look != LOOK_FOR_STALE || !is_stale(&owner))
 		return -EEXIST;
 	clear_stale(draft->folder, name);
 	return publish_draft(draft, name);
@@ -156,7 +159,7 @@ static int take_fixed(const struct draft *draft, const struct net_network *netwo
 		return error_refuse(e, ERROR_INVALID, "the address %s of network '%s' is not for members", text,
 				    network->name);
 	address->prefix = subnet->prefix;
-	r = try_address(draft, address, true);
+	r = try_address(draft, address, LOOK_FOR_STALE);
 	if (r == -EEXIST && !read_owner(draft->folder, text, &owner))
 		return error_refuse(e, ERROR_EXISTS, "the address %s of network '%s' is leased to '%.*s'", text,
 				    network->name, (int)strcspn(owner.name, " "), owner.name);
@@ -165,7 +168,7 @@ static int take_fixed(const struct draft *draft, const struct net_network *netwo
 
 /* One number for both families; the second can only be taken by a fixed address of somebody. */
 static int take_number(struct draft *draft, const struct net_network *network, struct net_member *member,
-		       uint64_t number, bool take_over)
+		       uint64_t number, enum look look)
 {
 	struct net_address four = {0}, six = {0};
 	int r = 0;
@@ -174,13 +177,13 @@ static int take_number(struct draft *draft, const struct net_network *network, s
 		four = address_at(&network->subnet4, number);
 		if (!is_usable(network, &four))
 			return -EEXIST;
-		r = try_address(draft, &four, take_over);
+		r = try_address(draft, &four, look);
 		if (r)
 			return r;
 	}
 	if (network->subnet6.family && !member->address6.family) {
 		six = address_at(&network->subnet6, number);
-		r = is_usable(network, &six) ? try_address(draft, &six, take_over) : -EEXIST;
+		r = is_usable(network, &six) ? try_address(draft, &six, look) : -EEXIST;
 	}
 	if (r) {
 		drop_address(draft->folder, &four, draft->owner);
@@ -194,18 +197,43 @@ static int take_number(struct draft *draft, const struct net_network *network, s
 	return 0;
 }
 
+/* A stride that comes by every number: without a common divisor.  From the id, so that ways that meet part again. */
+static uint64_t choose_stride(const char *id, uint64_t capacity)
+{
+	uint64_t stride = capacity > 2 ? 1 + lease_hash(id, 3) % (capacity - 1) : 1;
+
+	for (;; stride = stride % capacity + 1) {
+		uint64_t a = stride, b = capacity;
+
+		while (b) {
+			uint64_t rest = a % b;
+
+			a = b;
+			b = rest;
+		}
+		if (a == 1)
+			return stride;
+	}
+}
+
+/*
+ * The same number as before if that is free, else others, until one is; only then those whose owner is gone.  In a subnet
+ * that is nearly full many are tried: neighbouring ones would be taken together, so they are far from each other, and who has
+ * them is not looked at.
+ */
 static int take_free(struct draft *draft, const struct net_network *network, struct net_member *member, struct error *e)
 {
 	bool want4 = network->subnet4.family && !member->address4.family;
 	const struct net_address *subnet = want4 ? &network->subnet4 : &network->subnet6;
 	uint64_t capacity = address_capacity(subnet);
 	uint64_t tries = capacity < 65536 ? capacity : 65536;
-	uint64_t start = lease_hash(member->id, 0);
+	uint64_t start = lease_hash(member->id, 0) % (capacity ?: 1), stride = choose_stride(member->id, capacity ?: 1);
 	char text[ADDRESS_TEXT_SIZE];
 
 	for (int take_over = 0; take_over <= 1; take_over++)
 		for (uint64_t i = 0; i < tries; i++) {
-			int r = take_number(draft, network, member, 1 + (start + i) % capacity, take_over);
+			enum look look = take_over ? LOOK_FOR_STALE : i ? LOOK_AWAY : LOOK_FOR_OURS;
+			int r = take_number(draft, network, member, 1 + (start + i * stride) % capacity, look);
 
 			if (r != -EEXIST)
 				return r ? error_system(e, -r, "lease an address of network '%s'", network->name) : 0;
