@@ -3,7 +3,6 @@
 #
 # Roots that holm makes: a layer of the container's own over root.path, an image file, or layers.
 # File systems are mounted here: in a mount namespace of the test's own.
-# where: host bare
 if [ "$(id -u)" -eq 0 ] && [ -z "${HOLM_TEST_NAMESPACE:-}" ]; then
 	HOLM_TEST_NAMESPACE=1 exec unshare --mount --propagation private "$0" "$@"
 fi

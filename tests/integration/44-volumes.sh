@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Volumes, and mounts of containers that run.
-# where: host bare
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/storage.sh"
 

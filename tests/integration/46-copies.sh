@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Files into instances and out of them, with links that lead elsewhere and a neighbour that swaps names meanwhile; and images of
 # what an instance has.
-# where: host bare
+# where: host
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/launch.sh"
 
