@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The verbs on instances: list, start, stop, restart, remove, rename, wait, inspect, edit, update, apply, up, down, diff, gc; patterns,
 # labels and order.  A service with an address, a port and limits, reached by curl.
-# where: host
+# where: host bare
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/launch.sh"
 . "$(dirname "$0")/net.sh"
@@ -61,9 +61,10 @@ refuses 'a pattern without a match' "no instance matches 'x\*'" holm stop 'x*'
 refuses 'no instance at all' 'give names, patterns' holm stop
 # --- patterns and labels where more than one makes sense, and where one does -----------------------------------------------------
 
-launch api1 -l part=api -- sh -c 'echo first; sleep 0.2; echo third >&2; trap "echo hup" HUP; while :; do sleep 0.05; done' >/dev/null
-launch api2 -l part=api -- sh -c 'trap "exit 4" HUP; sleep 0.1; echo second; while :; do sleep 0.05; done' >/dev/null
-wait_for 10 has_output api1 third && wait_for 10 has_output api2 second
+launch api1 -l part=api -- sh -c 'trap "echo hup" HUP; echo first; while [ ! -e /go ]; do sleep 0.05; done; echo third >&2; while :; do sleep 0.05; done' >/dev/null
+wait_for 10 has_output api1 first
+launch api2 -l part=api -- sh -c 'trap "exit 4" HUP; echo second; while :; do sleep 0.05; done' >/dev/null
+wait_for 10 has_output api2 second && holm exec "$prefix-api1" touch /go && wait_for 10 has_output api1 third
 is 'logs of many: by time, with names' "$(holm logs "$prefix-api*" 2>&1)" \
 	"$prefix-api1 | first"$'\n'"$prefix-api2 | second"$'\n'"$prefix-api1 | third"
 is 'logs by label' "$(holm logs --label part=api --tail 1 --stdout | sort)" "$prefix-api1 | first"$'\n'"$prefix-api2 | second"
