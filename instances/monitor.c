@@ -714,6 +714,7 @@ static void start_child(struct run *run, int report)
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	r = launch(run, &e);
 	if (!r) {
+		run->shared->keeper.pid = getpid(); /* whoever hears that it runs may ask at once who keeps it */
 		tell(report, 'S', NULL);
 		if (run->shared->notify)
 			run->shared->fds[SHARED_REPORT] = report;
@@ -722,6 +723,7 @@ static void start_child(struct run *run, int report)
 		delete_container(run);
 	}
 	run->shared->phase = MONITOR_NONE;
+	run->shared->keeper = (struct shared_process){0};
 	tell(report, 'E', &e);
 	_exit(1);
 }

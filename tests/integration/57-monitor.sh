@@ -173,4 +173,28 @@ else
 fi
 for number in 1 2 3 4 5; do launch "$prefix-quick$number" --notify -- probe ready >>"$work/quick" 2>&1 && on remove --force "$prefix-quick$number"; done
 is 'one that is ready at once finds the socket' "$(tr '\n' ' ' <"$work/quick")" "$prefix-quick1 $prefix-quick2 $prefix-quick3 $prefix-quick4 $prefix-quick5 "
+# A service manager is told the keeper's pid, which somebody else has by the time that start ends.
+cat >"$work/manager.py" <<'P'
+import os, socket, subprocess, sys
+path = sys.argv[1]
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(path)
+child = subprocess.Popen(sys.argv[2:], env={**os.environ, "NOTIFY_SOCKET": path})
+said = b""
+while b"MAINPID" not in said or b"BARRIER=1" not in said:
+    message, descriptors, _, _ = socket.recv_fds(s, 4096, 1)
+    said += message + b"\n"
+    for fd in descriptors:
+        os.close(fd)
+sys.stdout.write(said.decode())
+sys.exit(child.wait())
+P
+launch $prefix-managed -- sleep 600 >/dev/null
+for number in 1 2 3 4 5; do
+	on stop $prefix-managed >/dev/null
+	timeout 60 python3 "$work/manager.py" "$work/manager$number" "$HOLM" --root "$state" --data "$data" start $prefix-managed >"$work/managed" 2>&1
+	read -r keeper _ <<<"$(monitors $prefix-managed)"
+	is "the service manager is told who keeps it ($number)" "$(sed -n 's/^MAINPID=//p' "$work/managed")" "$keeper"
+done
+on remove --force $prefix-managed >/dev/null
 refuses 'one that ends before it is ready' 'ended before it said that it is ready' launch $prefix-never --notify -- sh -c 'sleep 0.1; exit 1'
