@@ -147,7 +147,8 @@ static int build_memory(struct config_builder *b)
 		add_unified(b, "memory.high",
 			    o->memory_high.value == -1 ? "max"
 						       : arena_format(b->arena, "%" PRId64, o->memory_high.value));
-	if (memory_is_v2())
+	/* An ordinary user's cgroup may have no such file: then it is holm's default where there is one (cgroups/limits.c). */
+	if (memory_is_v2() && !b->runtime->rootless)
 		add_unified(b, "memory.oom.group", "1");
 	return 0;
 }
