@@ -177,6 +177,8 @@ static int run_list(struct invocation *call, void *options, char **operands, siz
 		add_row(&listing, head);
 	r = image_each(&store, call->arena, list_image, &listing, e);
 	json_close(&listing.json);
+	if (r || o->format != LIST_JSON)
+		json_discard(&listing.json);
 	if (r)
 		return r;
 	if (o->format == LIST_JSON)
@@ -285,7 +287,7 @@ static int put_image(struct json_writer *json, const struct store *store, const 
 
 static int run_inspect(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
-	struct json_writer json = json_writer_init(2);
+	auto_json_writer json = json_writer_init(2);
 	auto_store store = STORE_INIT;
 	int r = open_store(call, &store, e);
 
@@ -400,6 +402,8 @@ static int run_prune(struct invocation *call, void *options, char **operands, si
 	json_put_uint(&pruning.json, "bytes", freed.bytes);
 	json_close(&pruning.json);
 	out = pruning.out;
+	if (r || o->format != LIST_JSON)
+		json_discard(&pruning.json);
 	if (o->format == LIST_JSON)
 		return r ?: write_json(&pruning.json, e);
 	print_freed(&freed, o->dry_run, &out);
@@ -448,6 +452,8 @@ static int run_check(struct invocation *call, void *options, char **operands, si
 	json_put_bool(&check.json, "sound", !left);
 	json_close(&check.json);
 	out = check.out;
+	if (r || o->format != LIST_JSON)
+		json_discard(&check.json);
 	if (r)
 		return r;
 	call->status = left ? 1 : 0;

@@ -220,6 +220,11 @@ char *json_finish(struct json_writer *w)
 	return str_steal(&w->text);
 }
 
+void json_discard(struct json_writer *w)
+{
+	free(json_finish(w));
+}
+
 /* ---- reading: struct json is jansson's json_t under another name ---- */
 
 static const json_t *tree_of(const struct json *json)

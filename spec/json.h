@@ -43,6 +43,8 @@ void json_put_null(struct json_writer *w, const char *key);
 void json_put_raw(struct json_writer *w, const char *key, const char *json); /* a value that is JSON already */
 void json_put_double(struct json_writer *w, const char *key, double value);  /* shortest form; not finite: null */
 char *json_finish(struct json_writer *w);				     /* the text; w is as new */
+void json_discard(struct json_writer *w);				     /* one that nobody finishes */
+#define auto_json_writer __attribute__((cleanup(json_discard))) struct json_writer
 
 /* Closes the innermost one; if nothing was put into it, it is taken back, key and all.  mark: taken before its opening.
  */
