@@ -185,7 +185,8 @@ static void send_message(struct session *s, char kind, const void *data, size_t 
 	char message[SHARED_MESSAGE_MAX];
 
 	message[0] = kind;
-	memcpy(message + 1, data, size);
+	if (size)
+		memcpy(message + 1, data, size);
 	if (s->socket >= 0 && fd_send(s->socket, message, size + 1, NULL, 0))
 		s->socket = fd_close(s->socket); /* found again by the loop */
 }
