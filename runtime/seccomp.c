@@ -273,7 +273,7 @@ static int export_program(struct compiler *compiler, struct arena *arena, struct
 	return pread(fd, *ret, size, 0) == size ? 0 : error_system(e, EIO, "linux.seccomp: read the program");
 }
 
-/* ---- the stub: ENOSYS for what is newer than the profile ---- */
+/* ---- the prologue: ENOSYS for what is newer than the profile ---- */
 
 /* The highest number that the profile names on architecture, -1 when it names none. */
 static int64_t newest_call(const struct spec_seccomp *spec, uint32_t architecture)
@@ -290,25 +290,25 @@ static int64_t newest_call(const struct spec_seccomp *spec, uint32_t architectur
 	return newest;
 }
 
-struct stub {
+struct prologue {
 	struct sock_filter code[MAX_ARCHITECTURES * 10];
 	size_t n;
 };
 
-static void emit(struct stub *stub, uint16_t code, uint8_t jt, uint8_t jf, uint32_t k)
+static void emit(struct prologue *prologue, uint16_t code, uint8_t jt, uint8_t jf, uint32_t k)
 {
-	stub->code[stub->n++] = (struct sock_filter){.code = code, .jt = jt, .jf = jf, .k = k};
+	prologue->code[prologue->n++] = (struct sock_filter){.code = code, .jt = jt, .jf = jf, .k = k};
 }
 
-enum { TO_PROFILE = UINT16_MAX }; /* a jump that close_stub() aims */
+enum { TO_PROFILE = UINT16_MAX }; /* a jump that close_prologue() aims */
 
-static void emit_limit(struct stub *stub, int64_t newest)
+static void emit_limit(struct prologue *prologue, int64_t newest)
 {
 	if (newest >= 0) {
-		emit(stub, BPF_JMP | BPF_JGT | BPF_K, 0, 1, newest);
-		emit(stub, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | ENOSYS);
+		emit(prologue, BPF_JMP | BPF_JGT | BPF_K, 0, 1, newest);
+		emit(prologue, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | ENOSYS);
 	}
-	emit(stub, BPF_JMP | BPF_JA, 0, 0, TO_PROFILE);
+	emit(prologue, BPF_JMP | BPF_JA, 0, 0, TO_PROFILE);
 }
 
 /*
@@ -317,52 +317,53 @@ static void emit_limit(struct stub *stub, int64_t newest)
  * x32 shares its audit architecture with x86-64 and sets a bit in nr; if the profile does not list it, the profile's
  * own answer for foreign architectures is left to it.
  */
-static void emit_section(struct stub *stub, const struct spec_seccomp *spec, uint32_t architecture, bool has_x32)
+static void emit_section(struct prologue *prologue, const struct spec_seccomp *spec, uint32_t architecture,
+			 bool has_x32)
 {
 	bool split = architecture == SCMP_ARCH_X86_64;
 	size_t skip;
 
-	emit(stub, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, arch));
-	skip = stub->n;
-	emit(stub, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, architecture);
-	emit(stub, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr));
+	emit(prologue, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, arch));
+	skip = prologue->n;
+	emit(prologue, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, architecture);
+	emit(prologue, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr));
 	if (split) {
-		size_t fork = stub->n;
+		size_t fork = prologue->n;
 
-		emit(stub, BPF_JMP | BPF_JGE | BPF_K, 0, 0, X32_BIT);
-		emit_limit(stub, newest_call(spec, architecture));
-		stub->code[fork].jt = stub->n - fork - 1;
+		emit(prologue, BPF_JMP | BPF_JGE | BPF_K, 0, 0, X32_BIT);
+		emit_limit(prologue, newest_call(spec, architecture));
+		prologue->code[fork].jt = prologue->n - fork - 1;
 	}
 	if (!split)
-		emit_limit(stub, newest_call(spec, architecture));
+		emit_limit(prologue, newest_call(spec, architecture));
 	else {
 		int64_t newest = has_x32 ? newest_call(spec, SCMP_ARCH_X32) : -1;
 
-		emit_limit(stub, newest < 0 ? -1 : newest | X32_BIT);
+		emit_limit(prologue, newest < 0 ? -1 : newest | X32_BIT);
 	}
-	stub->code[skip].jf = stub->n - skip - 1;
+	prologue->code[skip].jf = prologue->n - skip - 1;
 }
 
-static void close_stub(struct stub *stub)
+static void close_prologue(struct prologue *prologue)
 {
-	for (size_t i = 0; i < stub->n; i++)
-		if (stub->code[i].code == (BPF_JMP | BPF_JA) && stub->code[i].k == TO_PROFILE)
-			stub->code[i].k = stub->n - i - 1;
+	for (size_t i = 0; i < prologue->n; i++)
+		if (prologue->code[i].code == (BPF_JMP | BPF_JA) && prologue->code[i].k == TO_PROFILE)
+			prologue->code[i].k = prologue->n - i - 1;
 }
 
-static void make_stub(const struct compiler *compiler, struct stub *stub)
+static void make_prologue(const struct compiler *compiler, struct prologue *prologue)
 {
 	bool has_x32 = false;
 
-	stub->n = 0;
+	prologue->n = 0;
 	if (!default_denies(compiler->spec) || default_action(compiler->spec) == SCMP_ACT_ERRNO(ENOSYS))
 		return;
 	for (size_t i = 0; i < compiler->n_architectures; i++)
 		has_x32 |= compiler->architectures[i] == SCMP_ARCH_X32;
 	for (size_t i = 0; i < compiler->n_architectures; i++)
 		if (compiler->architectures[i] != SCMP_ARCH_X32)
-			emit_section(stub, compiler->spec, compiler->architectures[i], has_x32);
-	close_stub(stub);
+			emit_section(prologue, compiler->spec, compiler->architectures[i], has_x32);
+	close_prologue(prologue);
 }
 
 static int compile(const struct spec_seccomp *spec, struct arena *arena, struct seccomp_program *ret, struct error *e)
@@ -370,7 +371,7 @@ static int compile(const struct spec_seccomp *spec, struct arena *arena, struct 
 	__attribute__((cleanup(release_context))) scmp_filter_ctx context = seccomp_init(default_action(spec));
 	struct compiler compiler = {.spec = spec, .context = context};
 	struct sock_filter *program = NULL, *whole;
-	struct stub stub;
+	struct prologue prologue;
 	size_t n = 0;
 	int r;
 
@@ -388,16 +389,16 @@ static int compile(const struct spec_seccomp *spec, struct arena *arena, struct 
 	r = export_program(&compiler, arena, &program, &n, e);
 	if (r)
 		return r;
-	make_stub(&compiler, &stub);
-	if (n + stub.n > BPF_MAXINSNS)
+	make_prologue(&compiler, &prologue);
+	if (n + prologue.n > BPF_MAXINSNS)
 		return error_refuse(e, ERROR_LIMIT,
-				    "linux.seccomp: the program has %zu instructions, the kernel takes %d", n + stub.n,
-				    BPF_MAXINSNS);
-	whole = arena_array(arena, struct sock_filter, stub.n + n);
-	memcpy(whole, stub.code, stub.n * sizeof(*whole));
-	memcpy(whole + stub.n, program, n * sizeof(*whole));
+				    "linux.seccomp: the program has %zu instructions, the kernel takes %d",
+				    n + prologue.n, BPF_MAXINSNS);
+	whole = arena_array(arena, struct sock_filter, prologue.n + n);
+	memcpy(whole, prologue.code, prologue.n * sizeof(*whole));
+	memcpy(whole + prologue.n, program, n * sizeof(*whole));
 	ret->filter = whole;
-	ret->n = stub.n + n;
+	ret->n = prologue.n + n;
 	return 0;
 }
 
@@ -420,21 +421,21 @@ static const struct {
 };
 
 /* Jumps count what they leave out; 11 instructions on is the next architecture. */
-static void emit_guard(struct stub *stub, size_t i)
+static void emit_guard(struct prologue *prologue, size_t i)
 {
 	uint32_t number = seccomp_syscall_resolve_name_arch(guarded[i].architecture, "ioctl") | guarded[i].bit;
 
-	emit(stub, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, arch));
-	emit(stub, BPF_JMP | BPF_JEQ | BPF_K, 0, 9, guarded[i].audit);
-	emit(stub, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr));
-	emit(stub, BPF_JMP | BPF_JEQ | BPF_K, 6, 0, FILE_SETATTR | guarded[i].bit);
-	emit(stub, BPF_JMP | BPF_JEQ | BPF_K, 0, 6, number);
-	emit(stub, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, args[1])); /* the low half */
-	emit(stub, BPF_JMP | BPF_JEQ | BPF_K, 2, 0, FS_IOC_FSSETXATTR);
-	emit(stub, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, FS_IOC_SETFLAGS);
-	emit(stub, BPF_JMP | BPF_JEQ | BPF_K, 0, 2, SETFLAGS_32);
-	emit(stub, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | EOPNOTSUPP);
-	emit(stub, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | ENOSYS);
+	emit(prologue, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, arch));
+	emit(prologue, BPF_JMP | BPF_JEQ | BPF_K, 0, 9, guarded[i].audit);
+	emit(prologue, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr));
+	emit(prologue, BPF_JMP | BPF_JEQ | BPF_K, 6, 0, FILE_SETATTR | guarded[i].bit);
+	emit(prologue, BPF_JMP | BPF_JEQ | BPF_K, 0, 6, number);
+	emit(prologue, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, args[1])); /* the low half */
+	emit(prologue, BPF_JMP | BPF_JEQ | BPF_K, 2, 0, FS_IOC_FSSETXATTR);
+	emit(prologue, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, FS_IOC_SETFLAGS);
+	emit(prologue, BPF_JMP | BPF_JEQ | BPF_K, 0, 2, SETFLAGS_32);
+	emit(prologue, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | EOPNOTSUPP);
+	emit(prologue, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | ENOSYS);
 }
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the low half comes first");
@@ -442,27 +443,27 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the low half comes fi
 int seccomp_guard_projects(struct seccomp_program *program, struct arena *arena, struct error *e)
 {
 	struct sock_filter *whole;
-	struct stub stub;
+	struct prologue prologue;
 
-	stub.n = 0;
+	prologue.n = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(guarded); i++)
-		emit_guard(&stub, i);
+		emit_guard(&prologue, i);
 	if (!program->n) {
 		program->flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
-		emit(&stub, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW);
+		emit(&prologue, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW);
 	}
-	if (stub.n + program->n > BPF_MAXINSNS)
+	if (prologue.n + program->n > BPF_MAXINSNS)
 		return error_refuse(
 		    e, ERROR_LIMIT,
 		    "linux.seccomp: the program has %u instructions, which with %zu that keep project ids "
 		    "is more than the kernel takes",
-		    program->n, stub.n);
-	whole = arena_array(arena, struct sock_filter, stub.n + program->n);
-	memcpy(whole, stub.code, stub.n * sizeof(*whole));
+		    program->n, prologue.n);
+	whole = arena_array(arena, struct sock_filter, prologue.n + program->n);
+	memcpy(whole, prologue.code, prologue.n * sizeof(*whole));
 	if (program->n)
-		memcpy(whole + stub.n, program->filter, program->n * sizeof(*whole));
+		memcpy(whole + prologue.n, program->filter, program->n * sizeof(*whole));
 	program->filter = whole;
-	program->n += stub.n;
+	program->n += prologue.n;
 	return 0;
 }
 
