@@ -53,6 +53,9 @@ int rootfs_plan(struct rootfs *f, const struct runtime *runtime, const struct sp
 	f->owned = !is_instance(&f->store, id, bundle);
 	if (f->owned && !asks(holm)) /* a root.json of somebody else's */
 		return 0;
+	if (*id == '.') /* what lies in the store is found by names that do not */
+		return error_refuse(e, ERROR_INVALID, "holm.%s: the id '%s' of a container begins with a dot",
+				    holm && holm->image ? "image" : "storage", id);
 	f->used = true;
 	if (!f->owned) {
 		f->folder = fcntl(bundle, F_DUPFD_CLOEXEC, 3);

@@ -417,28 +417,6 @@ static int look_in(int parent, const char *name, struct need *need, struct error
 	return 0;
 }
 
-static int each_entry(const struct store *store, const char *name,
-		      int (*each)(int folder, const char *name, void *data, struct error *e), void *data,
-		      struct error *e)
-{
-	const struct dirent *entry;
-	int fd = -1, r = store_open_folder(store, name, false, &fd, e);
-	DIR *dir;
-
-	if (r)
-		return e->kind == ERROR_NOT_FOUND ? 0 : r;
-	dir = fdopendir(fd);
-	if (!dir) {
-		fd_close(fd);
-		return error_system(e, errno, "list '%s/%s'", store->path, name);
-	}
-	while (!r && (entry = readdir(dir)))
-		if (*entry->d_name != '.')
-			r = each(fd, entry->d_name, data, e);
-	closedir(dir);
-	return r;
-}
-
 static int look_for(int folder, const char *name, void *data, struct error *e)
 {
 	struct need *need = data;
@@ -450,10 +428,10 @@ static int look_for(int folder, const char *name, void *data, struct error *e)
 static int is_needed(const struct store *store, const char *id, bool *ret, struct error *e)
 {
 	struct need need = {.id = id};
-	int r = each_entry(store, "tmp", look_for, &need, e);
+	int r = store_each_entry(store, "tmp", look_for, &need, e);
 
 	if (!r)
-		r = each_entry(store, "instances", look_for, &need, e);
+		r = store_each_entry(store, "instances", look_for, &need, e);
 	*ret = need.found;
 	return r;
 }
@@ -505,7 +483,7 @@ static int sweep_one(int folder, const char *name, void *data, struct error *e)
 int push_sweep(const struct store *store, size_t *ret_n, struct error *e)
 {
 	struct sweep sweep = {.store = store};
-	int r = each_entry(store, ROOT_PUSHES, sweep_one, &sweep, e);
+	int r = store_each_entry(store, ROOT_PUSHES, sweep_one, &sweep, e);
 
 	if (ret_n)
 		*ret_n = sweep.n;

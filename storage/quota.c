@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "storage/quota.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/dqblk_xfs.h>
@@ -193,28 +192,6 @@ static int add_named(struct numbers *numbers, int parent, const char *name, stru
 	return 0;
 }
 
-static int each_name(const struct store *store, const char *place,
-		     int (*each)(int folder, const char *name, void *data, struct error *e), void *data,
-		     struct error *e)
-{
-	const struct dirent *entry;
-	int fd = -1, r = store_open_folder(store, place, false, &fd, e);
-	DIR *dir;
-
-	if (r)
-		return e->kind == ERROR_NOT_FOUND ? 0 : r;
-	dir = fdopendir(fd);
-	if (!dir) {
-		fd_close(fd);
-		return error_system(e, errno, "list '%s/%s'", store->path, place);
-	}
-	while (!r && (entry = readdir(dir)))
-		if (!str_equal(entry->d_name, ".") && !str_equal(entry->d_name, ".."))
-			r = each(fd, entry->d_name, data, e);
-	closedir(dir);
-	return r;
-}
-
 static int look_at(int folder, const char *name, void *data, struct error *e)
 {
 	return add_named(data, folder, name, e);
@@ -256,9 +233,9 @@ int quota_sweep(const struct store *store, size_t *ret_n, struct error *e)
 	if (lock(claims, LOCK_EX | LOCK_NB))
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(places) && !r; i++)
-		r = each_name(store, places[i], look_at, &sweep.named, e);
+		r = store_each_entry(store, places[i], look_at, &sweep.named, e);
 	if (!r)
-		r = each_name(store, CLAIMS, sweep_one, &sweep, e);
+		r = store_each_entry(store, CLAIMS, sweep_one, &sweep, e);
 	free(sweep.named.list);
 	*ret_n = sweep.n;
 	return r;

@@ -123,6 +123,28 @@ int store_open_folder(const struct store *store, const char *name, bool make, in
 	return 0;
 }
 
+int store_each_entry(const struct store *store, const char *name,
+		     int (*each)(int folder, const char *name, void *data, struct error *e), void *data,
+		     struct error *e)
+{
+	const struct dirent *entry;
+	int fd = -1, r = store_open_folder(store, name, false, &fd, e);
+	DIR *dir;
+
+	if (r)
+		return e->kind == ERROR_NOT_FOUND ? 0 : r;
+	dir = fdopendir(fd);
+	if (!dir) {
+		fd_close(fd);
+		return error_system(e, errno, "list '%s/%s'", store->path, name);
+	}
+	while (!r && (entry = readdir(dir)))
+		if (*entry->d_name != '.')
+			r = each(fd, entry->d_name, data, e);
+	closedir(dir);
+	return r;
+}
+
 /* ---- what is being made ---- */
 
 /* Whether fd is what dirfd/name is now: between opening and locking somebody may have removed or renamed it. */

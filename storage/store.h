@@ -46,6 +46,14 @@ void store_close(struct store *store);
  */
 int store_open_folder(const struct store *store, const char *name, bool make, int *ret_fd, struct error *e) must_check;
 
+/*
+ * Calls each for what lies in a folder of the store, in no order, until one fails; names that begin with a dot are left
+ * out, as nothing of the store does.  A missing folder is empty.
+ */
+int store_each_entry(const struct store *store, const char *name,
+		     int (*each)(int folder, const char *name, void *data, struct error *e), void *data,
+		     struct error *e) must_check;
+
 /* ---- what is being made ---- */
 
 /* tmp/NAME, a folder 0700, its lock held by fd (flock(2)).  It goes with store_tmp_drop(), also after a success. */

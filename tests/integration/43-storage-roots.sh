@@ -42,6 +42,10 @@ storage_bundle '.holm.storage.volatile = true' '.process.args = ["/no/such/progr
 refuses 'a start that fails' 'no such' holm run "$id"
 is 'leaves nothing' "$(ls "$data/instances")" ''
 
+storage_bundle '.holm.storage.volatile = true'
+refuses 'nobody would find the root of an id with a dot' "'.hidden' of a container begins with a dot" holm run .hidden
+is 'and it leaves nothing' "$(ls -A "$data/instances")" ''
+
 # --- an instance's own bundle ----------------------------------------------------------------------------------------------
 
 storage_bundle '.holm.storage.volatile = true' -- sh -c 'echo -n x >>/kept; cat /kept'
