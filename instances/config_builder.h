@@ -25,7 +25,8 @@ struct config_builder {
 	struct spec_holm holm;
 	struct spec_capabilities capabilities;
 	struct user user;
-	bool own_network, systemd;
+	bool own_network;
+	bool systemd;	       /* what it runs is a whole system's first process */
 	bool shared_ids;       /* the user namespace is another instance's, as its network is */
 	uint32_t first_shared; /* 0: it has none */
 	struct error *e;
@@ -40,6 +41,9 @@ void *config_grow(struct arena *arena, void *list, size_t n, size_t size);
 		(list) = config_grow((b)->arena, (void *)(list), (n), sizeof(*(list)));                                \
 		&(list)[(n)++];                                                                                        \
 	}))
+
+/* Is that program a system's first process (systemd, or /sbin/init, which may be another)? */
+bool config_is_systemd(const char *program);
 
 /* The command, its variables and who runs it (config_process.c). */
 int config_build_args(struct config_builder *b) must_check;

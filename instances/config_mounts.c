@@ -29,6 +29,9 @@ static const struct spec_mount cgroup_mounts[] = {
 };
 static const struct spec_mount host_sys = MOUNT("/sys", "none", "/sys", "rbind", "nosuid", "noexec", "nodev", "ro");
 
+/* Those without which systemd does not start: it would mount them itself, and may not. */
+static const char *const systemd_tmpfs[] = {"/run:mode=755", "/run/lock:mode=1777,noexec,size=5m", "/tmp:mode=1777"};
+
 static const char *const masked_paths[] = {"/proc/acpi",
 					   "/proc/asound",
 					   "/proc/interrupts",
@@ -160,11 +163,8 @@ int config_build_mounts(struct config_builder *b)
 		add_file(b, "/etc/resolv.conf");
 		add_file(b, "/etc/hosts");
 	}
-	if (b->systemd) {
-		r = add_tmpfs(b, "/run:mode=755");
-		if (!r)
-			r = add_tmpfs(b, "/tmp:mode=1777");
-	}
+	for (size_t i = 0; b->systemd && !r && i < ARRAY_SIZE(systemd_tmpfs); i++)
+		r = add_tmpfs(b, systemd_tmpfs[i]);
 	for (size_t i = 0; !r && i < o->n_tmpfs; i++)
 		r = add_tmpfs(b, o->tmpfs[i]);
 	if (!r)

@@ -88,7 +88,7 @@ int config_build_env(struct config_builder *b)
 	set_env(b, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	set_env(b, "container=holm");
 	set_env(b, arena_format(b->arena, "HOSTNAME=%s", b->spec.hostname));
-	if (b->o->terminal)
+	if (b->o->terminal || b->systemd)
 		set_env(b, "TERM=xterm");
 	for (size_t i = 0; image && i < image->n_env; i++)
 		if (strchr(image->env[i], '=') > image->env[i])
@@ -115,7 +115,6 @@ int config_build_args(struct config_builder *b)
 {
 	const struct image_config *image = b->base->image;
 	const struct config_options *o = b->o;
-	const char *base;
 
 	if (o->entrypoint)
 		add_args(b, &o->entrypoint, 1);
@@ -128,10 +127,7 @@ int config_build_args(struct config_builder *b)
 	if (!b->process.n_args)
 		return error_refuse(b->e, ERROR_USAGE, "no command: the %s has none, give one after it",
 				    o->rootfs ? "folder of --rootfs" : "image");
-	base = strrchr(b->process.args[0], '/');
-	base = base ? base + 1 : b->process.args[0];
-	b->systemd = str_equal(base, "systemd") || str_equal(b->process.args[0], "/sbin/init") ||
-		     str_equal(b->process.args[0], "/usr/sbin/init");
+	b->systemd = config_is_systemd(b->process.args[0]);
 	return 0;
 }
 
@@ -212,7 +208,7 @@ int config_build_process(struct config_builder *b)
 	if (*cwd != '/')
 		return error_refuse(b->e, ERROR_USAGE, "--workdir '%s': must be absolute", cwd);
 	b->process.cwd = cwd;
-	b->process.terminal = b->o->terminal;
+	b->process.terminal = b->o->terminal || b->systemd; /* its console: what it says of its start, and a login */
 	b->process.no_new_privileges = !b->o->new_privileges;
 	b->process.apparmor_profile = b->o->apparmor;
 	for (size_t i = 0; !r && i < b->o->n_ulimits; i++)

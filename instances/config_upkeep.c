@@ -103,16 +103,20 @@ int config_build_upkeep(struct config_builder *b)
 	return 0;
 }
 
+bool config_is_systemd(const char *program)
+{
+	const char *slash = strrchr(program, '/');
+
+	return str_equal(slash ? slash + 1 : program, "systemd") || str_equal(program, "/sbin/init") ||
+	       str_equal(program, "/usr/sbin/init");
+}
+
 int config_stop_signal(const struct spec *spec)
 {
 	if (spec->holm && spec->holm->stop.signal)
 		return spec->holm->stop.signal;
-	if (spec->process && spec->process->n_args) {
-		const char *first = spec->process->args[0], *slash = strrchr(first, '/');
-
-		if (str_equal(slash ? slash + 1 : first, "systemd") || str_equal(first, "/sbin/init"))
-			return SIGNAL_SYSTEMD;
-	}
+	if (spec->process && spec->process->n_args && config_is_systemd(spec->process->args[0]))
+		return SIGNAL_SYSTEMD;
 	return SIGTERM;
 }
 
