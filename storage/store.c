@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "base/fd.h"
 #include "base/str.h"
@@ -91,6 +92,26 @@ void store_close(struct store *store)
 	store->fd = fd_close(store->fd);
 }
 
+/*
+ * A folder that is new, or what is there already.  What the data folder hands down, its group and ACLs, is nothing for the files of
+ * containers, which are all made below these.
+ */
+static int make_folder(int dirfd, const char *name)
+{
+	static const char *const acls[] = {"system.posix_acl_default", "system.posix_acl_access"};
+	auto_fd fd = -1;
+
+	if (mkdirat(dirfd, name, 0700) < 0)
+		return errno == EEXIST ? 0 : -errno;
+	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	for (size_t i = 0; i < ARRAY_SIZE(acls); i++)
+		if (fremovexattr(fd, acls[i]) < 0 && errno != ENODATA && errno != EOPNOTSUPP)
+			return -errno;
+	return fchown(fd, (uid_t)-1, getegid()) < 0 || fchmod(fd, 0700) < 0 ? -errno : 0;
+}
+
 int store_open_folder(const struct store *store, const char *name, bool make, int *ret_fd, struct error *e)
 {
 	auto_fd at = -1;
@@ -101,13 +122,14 @@ int store_open_folder(const struct store *store, const char *name, bool make, in
 	while (*next) {
 		size_t n = strcspn(next, "/");
 		char part[256];
-		int base = at >= 0 ? at : store->fd, fd;
+		int base = at >= 0 ? at : store->fd, fd, r;
 
 		if (n >= sizeof(part))
 			return error_system(e, ENAMETOOLONG, "open '%s/%s'", store->path, name);
 		snprintf(part, sizeof(part), "%.*s", (int)n, next);
-		if (make && mkdirat(base, part, 0700) < 0 && errno != EEXIST)
-			return error_system(e, errno, "make '%s/%s'", store->path, name);
+		r = make ? make_folder(base, part) : 0;
+		if (r)
+			return error_system(e, -r, "make '%s/%s'", store->path, name);
 		fd = openat(base, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0 && errno == ENOENT) {
 			error_refuse(e, ERROR_NOT_FOUND, "there is no '%s/%s'", store->path, name);

@@ -17,10 +17,17 @@ enum { HOLE = 4096 }; /* zeros are looked for in pieces of this size, and not wr
 
 static const char whiteout[] = ".wh.", opaque[] = ".wh..wh..opq", aufs[] = ".wh..wh.";
 
+/*
+ * What a folder gets at the end: its times, which change with its content, and what it would hand down to its content, the set-group-id
+ * bit and a default ACL.
+ */
 struct folder {
 	struct timespec mtime;
-	size_t length;
+	mode_t mode;
+	size_t path, acl; /* their sizes; both follow */
 };
+
+static const char default_acl[] = "system.posix_acl_default";
 
 void tree_init(struct tree *tree, int fd, uint32_t flags, const struct unpack_limits *limits, struct tar_reader *tar,
 	       struct frame_writer *frame, struct unpack_result *result)
@@ -229,7 +236,7 @@ static bool is_overlay_attribute(const char *name)
 static bool is_kept_attribute(const char *name)
 {
 	return str_after(name, "user.") || str_equal(name, "security.capability") ||
-	       str_equal(name, "system.posix_acl_access") || str_equal(name, "system.posix_acl_default");
+	       str_equal(name, "system.posix_acl_access") || str_equal(name, default_acl);
 }
 
 static int check_attributes(const struct tar_member *member, struct error *e)
@@ -245,21 +252,31 @@ static int check_attributes(const struct tar_member *member, struct error *e)
 	return 0;
 }
 
+static int set_attribute(struct tree *tree, int fd, const char *name, const char *value, size_t size, struct error *e)
+{
+	if (!fsetxattr(fd, name, value, size, 0))
+		return 0;
+	if (errno != ENOTSUP && !(tree->flags & UNPACK_ROOTLESS && (errno == EPERM || errno == EINVAL)))
+		return error_system(e, errno, "set its extended attribute '%.128s'", name);
+	tree->result->attributes++;
+	return 0;
+}
+
+/* fd -1: of what can't have any.  A default ACL, which only folders have, waits for tree_finish(). */
 static int set_attributes(struct tree *tree, int fd, const struct tar_member *member, struct error *e)
 {
-	for (size_t i = 0; i < member->n_xattrs; i++) {
+	int r = 0;
+
+	for (size_t i = 0; !r && i < member->n_xattrs; i++) {
 		const struct tar_xattr *xattr = &member->xattrs[i];
 		const char *name = member->texts + xattr->name;
 
-		if (fd >= 0 && is_kept_attribute(name)) {
-			if (!fsetxattr(fd, name, member->texts + xattr->value, xattr->size, 0))
-				continue;
-			if (errno != ENOTSUP && !(tree->flags & UNPACK_ROOTLESS && (errno == EPERM || errno == EINVAL)))
-				return error_system(e, errno, "set its extended attribute '%.128s'", name);
-		}
-		tree->result->attributes++;
+		if (fd < 0 || !is_kept_attribute(name))
+			tree->result->attributes++;
+		else if (member->type != TAR_FOLDER || !str_equal(name, default_acl))
+			r = set_attribute(tree, fd, name, member->texts + xattr->value, xattr->size, e);
 	}
-	return 0;
+	return r;
 }
 
 static struct timespec time_of(const struct tar_member *member)
@@ -398,10 +415,18 @@ static int add_file(struct tree *tree, int parent, const char *name, const char 
 
 static int remember_folder(struct tree *tree, const char *path, const struct tar_member *member)
 {
-	struct folder folder = {.mtime = time_of(member), .length = strlen(path)};
+	struct folder folder = {.mtime = time_of(member), .mode = member->mode, .path = strlen(path)};
+	const char *acl = NULL;
 
+	for (size_t i = 0; i < member->n_xattrs; i++)
+		if (str_equal(member->texts + member->xattrs[i].name, default_acl)) {
+			acl = member->texts + member->xattrs[i].value;
+			folder.acl = member->xattrs[i].size;
+		}
 	str_add_bytes(&tree->folders, &folder, sizeof(folder));
-	str_add_bytes(&tree->folders, path, folder.length);
+	str_add_bytes(&tree->folders, path, folder.path);
+	if (folder.acl)
+		str_add_bytes(&tree->folders, acl, folder.acl);
 	return 0;
 }
 
@@ -409,8 +434,6 @@ static int furnish_folder(struct tree *tree, int fd, const char *path, const str
 {
 	int r = set_owner(tree, fd, "", member, e);
 
-	if (!r && fchmod(fd, member->mode) < 0)
-		r = error_system(e, errno, "set its mode");
 	return r ?: set_attributes(tree, fd, member, e) ?: remember_folder(tree, path, member);
 }
 
@@ -597,25 +620,42 @@ int tree_add(struct tree *tree, const struct tar_member *member, struct error *e
 	return r;
 }
 
+static int finish_folder(struct tree *tree, int fd, const struct folder *folder, const char *acl, struct error *e)
+{
+	int r = 0;
+
+	if (fchmod(fd, folder->mode) < 0)
+		return error_system(e, errno, "set its mode");
+	if (folder->acl)
+		r = set_attribute(tree, fd, default_acl, acl, folder->acl, e);
+	return r ?: set_time(fd, NULL, folder->mtime, e);
+}
+
 int tree_finish(struct tree *tree, struct error *e)
 {
 	size_t at = 0;
 
 	while (at < tree->folders.size) {
 		char path[UNPACK_NAME_SIZE];
+		const char *acl;
 		struct folder folder;
 		auto_fd fd = -1;
+		int r;
 
 		memcpy(&folder, tree->folders.data + at, sizeof(folder));
 		at += sizeof(folder);
-		memcpy(path, tree->folders.data + at, folder.length);
-		path[folder.length] = 0;
-		at += folder.length;
+		memcpy(path, tree->folders.data + at, folder.path);
+		path[folder.path] = 0;
+		acl = tree->folders.data + at + folder.path;
+		at += folder.path + folder.acl;
 		fd = open_beneath(tree->fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 		if (fd < 0)
 			continue; /* a later member took its place */
-		if (set_time(fd, NULL, folder.mtime, e))
-			return -EIO;
+		r = finish_folder(tree, fd, &folder, acl, e);
+		if (r) {
+			error_context(e, "member '%.512s'", path);
+			return r;
+		}
 	}
 	return 0;
 }

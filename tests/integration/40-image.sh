@@ -35,6 +35,23 @@ python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user.note", b"a\0b")' "$ro
 touch -d '2001-02-03 04:05:06.789123456 UTC' "$root/etc/group"
 touch -d '1969-12-31 23:59:58.25 UTC' "$root/etc/passwd"
 chmod 1770 "$root/srv"
+# What folders hand down must not be handed down by unpacking.
+mkdir -p "$root/srv/handed/sub" "$data"
+touch "$root/srv/handed/file" "$root/srv/handed/sub/file"
+mkfifo "$root/srv/handed/fifo"
+chown :8 "$root/srv/handed"
+chmod 2770 "$root/srv/handed"
+hand_down() {
+	python3 - "$1" <<-'END'
+		import os, struct, sys
+		entries = [(1, 7, -1), (2, 7, 1000), (4, 5, -1), (16, 7, -1), (32, 0, -1)]
+		os.setxattr(sys.argv[1], "system.posix_acl_default", struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *e) for e in entries))
+	END
+}
+hand_down "$root/srv/handed"
+chown :50 "$data"
+chmod 2700 "$data"
+hand_down "$data"
 printf x >"$root/srv/$(printf 'caf\x65\xcc\x81')"
 
 # describe FOLDER: everything about every file, one line each
