@@ -10,6 +10,7 @@
 enum {
 	SIGNAL_SYSTEMD = 34 + 3, /* SIGRTMIN+3: systemd halts, instead of going into its rescue mode */
 	STOP_SECONDS = 10,
+	STOP_SECONDS_SYSTEMD = 90, /* what systemd itself gives each of its services */
 };
 
 static int build_restart(struct config_builder *b)
@@ -111,16 +112,21 @@ bool config_is_systemd(const char *program)
 	       str_equal(program, "/usr/sbin/init");
 }
 
+static bool runs_systemd(const struct spec *spec)
+{
+	return spec->process && spec->process->n_args && config_is_systemd(spec->process->args[0]);
+}
+
 int config_stop_signal(const struct spec *spec)
 {
 	if (spec->holm && spec->holm->stop.signal)
 		return spec->holm->stop.signal;
-	if (spec->process && spec->process->n_args && config_is_systemd(spec->process->args[0]))
-		return SIGNAL_SYSTEMD;
-	return SIGTERM;
+	return runs_systemd(spec) ? SIGNAL_SYSTEMD : SIGTERM;
 }
 
 int64_t config_stop_timeout(const struct spec *spec)
 {
-	return spec->holm && spec->holm->stop.timeout ? spec->holm->stop.timeout : (int64_t)STOP_SECONDS * 1000000000;
+	if (spec->holm && spec->holm->stop.timeout)
+		return spec->holm->stop.timeout;
+	return (int64_t)(runs_systemd(spec) ? STOP_SECONDS_SYSTEMD : STOP_SECONDS) * 1000000000;
 }
