@@ -111,9 +111,8 @@ static void add_sysctls(struct compiler *c)
 	for (size_t i = 0; i < l->n_sysctl; i++) {
 		char *path = arena_strdup(c->arena, l->sysctl[i].key);
 
-		for (char *p = path; *p; p++)
-			if (*p == '.')
-				*p = '/';
+		for (char *p = path; *p; p++) /* as sysctl(8): a name's own dot (a VLAN's) stands as a slash */
+			*p = *p == '.' ? '/' : *p == '/' ? '.' : *p;
 		compile_strings(c, PLAN_SYSCTL, arena_format(c->arena, "linux.sysctl.%s", l->sysctl[i].key), path,
 				l->sysctl[i].value);
 	}

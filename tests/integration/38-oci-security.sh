@@ -11,7 +11,14 @@ is_holm || skip_all 'about holm alone'
 runs 'sysctls of its own namespaces' '1 4096 7 reef 123' '.linux.sysctl = {"net.ipv4.ip_forward": "1", "kernel.msgmax": "4096", "fs.mqueue.queues_max": "7", "kernel.domainname": "reef", "net.ipv4.conf.lo.tag": "123"}' -- \
 	cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/msgmax /proc/sys/fs/mqueue/queues_max /proc/sys/kernel/domainname /proc/sys/net/ipv4/conf/lo/tag
 runs 'with slashes' '1 32000 1024000000 500 128' '.linux.sysctl = {"net/ipv4/ip_forward": "1", "kernel/sem": "32000 1024000000 500 128"}' -- sh -c 'cat /proc/sys/net/ipv4/ip_forward; cat /proc/sys/kernel/sem'
-runs 'with a dot in a name' '77' '.linux.sysctl = {"net/ipv4/conf/lo/tag": "77"}' -- cat /proc/sys/net/ipv4/conf/lo/tag
+unshare --net sh -c 'ip link add d.1 type bridge && sleep 60' &
+netns=/proc/$!/ns/net
+dotted=/proc/sys/net/ipv4/conf/d.1/tag
+check 'a network with an interface that has a dot in its name' wait_for 10 nsenter --net=$netns test -e $dotted
+for key in net/ipv4/conf/d.1/tag net.ipv4.conf.d/1.tag; do
+	runs "$key" "${#key}" '(.linux.namespaces[] | select(.type == "network")).path = "'$netns'"' ".linux.sysctl = {\"$key\": \"${#key}\"}" -- cat $dotted
+done
+kill $!
 runs 'user.* with a user namespace' 11 '.linux.namespaces += [{"type": "user"}] | .linux.uidMappings = [{"containerID": 0, "hostID": 0, "size": 65536}] | .linux.gidMappings = .linux.uidMappings | .linux.sysctl = {"user.max_ipc_namespaces": "11"}' -- \
 	cat /proc/sys/user/max_ipc_namespaces
 for key in kernel.pid_max vm.swappiness kernel.hostname fs.file-max kernel.core_pattern user.max_ipc_namespaces net.ipv4../../../kernel/core_pattern 'net.ipv4.+x' 'net' 'net.' '.net.x' '' 'kernel.shmmaxx' \
