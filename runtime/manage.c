@@ -190,9 +190,7 @@ static int read_ids(int root_fd, struct arena *arena, const char ***ret, size_t 
 		return error_system(e, errno, "read the state folder");
 	}
 	for (struct dirent *entry; (entry = readdir(dir));) {
-		/* Our own files there begin with a dot, which an id may do too: they are folders with a record. */
-		if (!str_is_id(entry->d_name) || (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN) ||
-		    str_equal(entry->d_name, ".seccomp"))
+		if (!str_is_id(entry->d_name) || (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN))
 			continue;
 		if (n == room) {
 			const char **grown = arena_array(arena, const char *, room * 2);

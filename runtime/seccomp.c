@@ -21,7 +21,7 @@
 #include "base/str.h"
 #include "spec/names.h"
 
-#define CACHE_DIRECTORY ".seccomp"
+#define CACHE_DIRECTORY ":seccomp" /* no container's id */
 
 enum {
 	CACHE_FORMAT = 1, /* of the file and of what compile() makes: a change of either is a new number */

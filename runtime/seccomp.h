@@ -12,7 +12,7 @@
  *   the default action denies, or if a rule on clone looks at its arguments (which clone3 would walk around);
  * - no "flags" at all means SECCOMP_FILTER_FLAG_SPEC_ALLOW.
  *
- * The cache is a folder ".seccomp" (0700) in the state folder.  A file there is named by a 64-bit hash and holds the
+ * The cache is a folder ":seccomp" (0700) in the state folder.  A file there is named by a 64-bit hash and holds the
  * whole key (everything that goes into a compilation: format, libseccomp's version, native architecture, every field of
  * the profile), the program, and a checksum.  The key is compared in full, so a collision costs a compilation and never
  * a wrong filter. A folder or file that is not ours alone is not read.  Files appear complete (O_TMPFILE, linkat) and

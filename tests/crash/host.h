@@ -267,9 +267,9 @@ static unused void picture_tree(struct text *t, const char *what, const char *pa
 		snprintf(below, sizeof(below), "%s/%s", path, d->d_name);
 		snprintf(shown, sizeof(shown), "%s/%s", name, d->d_name);
 		/* The cache of compiled programs: entries are named by a hash and stay; anything else there does not belong. */
-		if (strstr(name, ".seccomp") && strlen(d->d_name) == 16 && strspn(d->d_name, "0123456789abcdef") == 16)
+		if (strstr(name, ":seccomp") && strlen(d->d_name) == 16 && strspn(d->d_name, "0123456789abcdef") == 16)
 			continue;
-		if (strcmp(d->d_name, ".seccomp"))
+		if (strcmp(d->d_name, ":seccomp"))
 			text_add(t, "%s: %s\n", what, shown);
 		if (d->d_type == DT_DIR)
 			picture_tree(t, what, below, shown);

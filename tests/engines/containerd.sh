@@ -121,4 +121,4 @@ is 'ten at once' "$started" '1 2 3 4 5 6 7 8 9 10'
 like 'events' "$(grep -o ' /tasks/[a-z-]*' events | sort -u | tr -d ' ' | paste -sd ' ')" \
 	'/tasks/create /tasks/delete /tasks/exec-added /tasks/exec-started /tasks/exit /tasks/oom /tasks/paused /tasks/resumed /tasks/start'
 is 'no task is left' "$(ctr tasks ls -q; ctr containers ls -q)" ''
-is 'the runtime has no record left' "$(find /run/containerd/runc -mindepth 2 ! -name .seccomp ! -path '*/.seccomp/*')" ''
+is 'the runtime has no record left' "$(find /run/containerd/runc -mindepth 2 ! -name :seccomp ! -path '*/:seccomp/*')" ''

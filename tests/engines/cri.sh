@@ -279,5 +279,5 @@ ok 'five pods at once'
 of StopPodSandbox "$pod" >/dev/null
 check 'RemovePodSandbox takes what has ended with it' of RemovePodSandbox "$pod"
 is 'nothing is listed' "$(cri ListPodSandbox) $(cri ListContainers)" '{} {}'
-is 'the runtime has no record left' "$(find /run/containerd/runc -mindepth 2 ! -name .seccomp ! -path '*/.seccomp/*')" ''
+is 'the runtime has no record left' "$(find /run/containerd/runc -mindepth 2 ! -name :seccomp ! -path '*/:seccomp/*')" ''
 is 'no cgroup of a container is left' "$(find /sys/fs/cgroup -type d -path '*/pods/*/*')" ''

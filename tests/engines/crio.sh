@@ -121,4 +121,4 @@ is 'status 137' "$(cat "$exits/$id")" 137
 check 'conmon notes the OOM' wait_for 5 eval 'find "$work" -name oom | grep -q .'
 refuses 'checkpoint is refused clearly' 'checkpoint|criu' runtime checkpoint --file-locks --image-path "$work/image" --work-path "$work" --leave-running "$id"
 check 'delete' runtime delete --force "$id"
-is 'the runtime has no record left' "$(find "$root" -mindepth 1 -maxdepth 1 ! -name .seccomp)" ''
+is 'the runtime has no record left' "$(find "$root" -mindepth 1 -maxdepth 1 ! -name :seccomp)" ''

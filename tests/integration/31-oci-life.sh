@@ -78,6 +78,13 @@ for good in a A_+.-z0 .hidden "$prefix$(printf 'x%.0s' {1..200})" -- ; do
 	[ "$good" != -- ] || continue
 	check "id '${good:0:10}'" holm run "$good"
 done
+# The cache of seccomp programs lies in the same folder.
+bundle '.linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["getppid"], "action": "SCMP_ACT_ERRNO"}]}' -- sleep 100
+check 'a cache is there' holm run --detach "$id"
+check 'no id is a name of our own' holm run --detach .seccomp
+like 'and such a container is listed' "$(holm list --quiet)" '\.seccomp'
+check 'it goes' holm delete --force .seccomp
+check 'and the other' holm delete --force "$id"
 
 # Item 14, 31: a create that fails leaves nothing: at every stage one
 stages=(

@@ -270,7 +270,7 @@ watch_the_time() {
 # What of this test is on the host: one line per thing.
 left_behind() {
 	local path pid
-	find "$state" -mindepth 1 -maxdepth 1 ! -name .seccomp 2>/dev/null | sed 's/^/state: /' # that one is a cache
+	find "$state" -mindepth 1 -maxdepth 1 ! -name :seccomp 2>/dev/null | sed 's/^/state: /' # that one is a cache
 	find /sys/fs/cgroup -type d -name "*$prefix*" 2>/dev/null | sed 's/^/cgroup: /'
 	grep -F "$work" /proc/self/mountinfo | sed 's/^/mount: /'
 	for path in /proc/[0-9]*; do

@@ -131,7 +131,7 @@ static int setup(void **state)
 /* Calls each for every entry of the cache, returns how many. */
 static unsigned each_entry(struct fixture *f, void (*each)(int dir, const char *name, void *data), void *data)
 {
-	int fd = openat(f->root, ".seccomp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(f->root, ":seccomp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 	unsigned n = 0;
@@ -159,8 +159,8 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	each_entry(f, unlink_entry, NULL);
-	unlinkat(f->root, ".seccomp", AT_REMOVEDIR);
-	unlinkat(f->root, ".seccomp", 0);
+	unlinkat(f->root, ":seccomp", AT_REMOVEDIR);
+	unlinkat(f->root, ":seccomp", 0);
 	close(f->root);
 	rmdir(f->folder);
 	arena_release(&f->arena);
@@ -499,7 +499,7 @@ static void test_cache_hit(void **state)
 	assert_same(&plain, &second);
 	assert_int_equal(plain.flags, second.flags);
 	assert_int_equal(each_entry(f, NULL, NULL), 1);
-	assert_int_equal(fstatat(f->root, ".seccomp", &st, AT_SYMLINK_NOFOLLOW), 0);
+	assert_int_equal(fstatat(f->root, ":seccomp", &st, AT_SYMLINK_NOFOLLOW), 0);
 	assert_int_equal(st.st_mode, S_IFDIR | 0700);
 }
 
@@ -607,13 +607,13 @@ static void test_cache_folder_not_ours(void **state)
 	struct seccomp_program p;
 
 	prepare_cached(f, &spec);
-	assert_int_equal(fchmodat(f->root, ".seccomp", 0777, 0), 0);
+	assert_int_equal(fchmodat(f->root, ":seccomp", 0777, 0), 0);
 	assert_false(prepare_cached(f, &spec).cached);
-	assert_int_equal(fchmodat(f->root, ".seccomp", 0700, 0), 0);
+	assert_int_equal(fchmodat(f->root, ":seccomp", 0700, 0), 0);
 	assert_true(prepare_cached(f, &spec).cached);
 	each_entry(f, unlink_entry, NULL);
-	assert_int_equal(unlinkat(f->root, ".seccomp", AT_REMOVEDIR), 0);
-	assert_int_equal(symlinkat("/tmp", f->root, ".seccomp"), 0);
+	assert_int_equal(unlinkat(f->root, ":seccomp", AT_REMOVEDIR), 0);
+	assert_int_equal(symlinkat("/tmp", f->root, ":seccomp"), 0);
 	p = prepare_cached(f, &spec);
 	assert_false(p.cached);
 	assert_non_null(p.filter);
