@@ -143,42 +143,42 @@ static int query_programs(int folder_fd, uint32_t ids[MAX_PROGRAMS], size_t *ret
 	return 0;
 }
 
-/* A descriptor of the program with this id if it is one of ours, else -1. */
-static int open_own_program(uint32_t id)
+/* *ret: a descriptor of the program with this id if it is one of ours, else -1. */
+static int open_own_program(uint32_t id, int *ret)
 {
 	struct bpf_prog_info info;
 	union bpf_attr attr;
 	auto_fd fd = -1;
+	int r;
 
+	*ret = -1;
 	memset(&attr, 0, sizeof(attr));
 	attr.prog_id = id;
 	fd = call_bpf(BPF_PROG_GET_FD_BY_ID, &attr);
 	if (fd < 0)
-		return -1;
+		return fd == -ENOENT ? 0 : fd; /* detached meanwhile */
 	memset(&info, 0, sizeof(info));
 	memset(&attr, 0, sizeof(attr));
 	attr.info.bpf_fd = fd;
 	attr.info.info_len = sizeof(info);
 	attr.info.info = (uintptr_t)&info;
-	if (call_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) < 0 || strncmp(info.name, program_name, sizeof(info.name)))
-		return -1;
-	return take_fd(&fd);
+	r = call_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr);
+	if (!r && !strncmp(info.name, program_name, sizeof(info.name)))
+		*ret = take_fd(&fd);
+	return r;
 }
 
-static int find_own_program(int folder_fd)
+/* Not to know whether there is one is an error: a second one would hold everything to the rules of the first. */
+static int find_own_program(int folder_fd, int *ret)
 {
 	uint32_t ids[MAX_PROGRAMS];
 	size_t n = 0;
+	int r = query_programs(folder_fd, ids, &n);
 
-	if (query_programs(folder_fd, ids, &n) < 0)
-		return -1;
-	for (size_t i = 0; i < n; i++) {
-		int fd = open_own_program(ids[i]);
-
-		if (fd >= 0)
-			return fd;
-	}
-	return -1;
+	*ret = -1;
+	for (size_t i = 0; !r && *ret < 0 && i < n; i++)
+		r = open_own_program(ids[i], ret);
+	return r;
 }
 
 int devices_v2_count(const char *folder, size_t *ret_n)
@@ -215,8 +215,9 @@ int devices_v2_attach(const char *folder, const struct device_rules *rules, bool
 		return error_system(e, -program,
 				    "linux.resources.devices: load the BPF program (%zu instructions): %.300s", n, log);
 	}
-	if (replace)
-		old = find_own_program(folder_fd);
+	r = replace ? find_own_program(folder_fd, &old) : 0;
+	if (r < 0)
+		return error_system(e, -r, "linux.resources.devices: look for the BPF program of '%s'", folder);
 	memset(&attr, 0, sizeof(attr));
 	attr.target_fd = folder_fd;
 	attr.attach_bpf_fd = program;
