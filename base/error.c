@@ -12,7 +12,6 @@ static const struct {
 	const char *name;
 	int code;
 } kinds[_ERROR_KIND_N] = {
-    [ERROR_NONE] = {"none", 0},
     [ERROR_SYSTEM] = {"system", EIO},
     [ERROR_USAGE] = {"usage", EINVAL},
     [ERROR_INVALID] = {"invalid", EINVAL},
@@ -94,12 +93,18 @@ const char *error_format(const struct error *e, char *buffer, size_t size)
 	return buffer;
 }
 
-int error_return(const struct error *e)
+/* One that came over a socket may say anything, but not that it is none. */
+static enum error_kind find_kind(const struct error *e)
 {
-	return e->code ? -e->code : -kinds[e->kind < 0 || e->kind >= _ERROR_KIND_N ? ERROR_BUG : e->kind].code;
+	return e->kind <= ERROR_NONE || e->kind >= _ERROR_KIND_N ? ERROR_BUG : (enum error_kind)e->kind;
 }
 
-const char *error_kind_name(enum error_kind kind)
+int error_return(const struct error *e)
 {
-	return kinds[kind].name;
+	return e->code > 0 ? -e->code : -kinds[find_kind(e)].code;
+}
+
+const char *error_kind_name(const struct error *e)
+{
+	return kinds[find_kind(e)].name;
 }

@@ -63,7 +63,7 @@ const char *error_format(const struct error *e, char *buffer, size_t size);
 /* The negative errno that stands for e (what a function that received e over a socket returns). */
 int error_return(const struct error *e);
 
-/* "invalid", "not-found", ...: the kind as one word, for logs. */
-const char *error_kind_name(enum error_kind kind);
+/* "invalid", "not-found", ...: its kind as one word, for logs. */
+const char *error_kind_name(const struct error *e);
 
 #endif

@@ -21,24 +21,6 @@
 
 enum { STATUS_FAILURE = 1 };
 
-/* What each kind of error means for the exit status, and the word for it in JSON logs. */
-static const struct {
-	int status;
-	const char *field;
-} outcomes[_ERROR_KIND_N] = {
-    [ERROR_NONE] = {STATUS_FAILURE, "none"},
-    [ERROR_SYSTEM] = {STATUS_FAILURE, "system"},
-    [ERROR_USAGE] = {STATUS_FAILURE, "usage"},
-    [ERROR_INVALID] = {STATUS_FAILURE, "invalid"},
-    [ERROR_NOT_FOUND] = {STATUS_FAILURE, "not-found"},
-    [ERROR_EXISTS] = {STATUS_FAILURE, "exists"},
-    [ERROR_STATE] = {STATUS_FAILURE, "state"},
-    [ERROR_UNSUPPORTED] = {STATUS_FAILURE, "unsupported"},
-    [ERROR_PERMISSION] = {STATUS_FAILURE, "permission"},
-    [ERROR_LIMIT] = {STATUS_FAILURE, "limit"},
-    [ERROR_BUG] = {STATUS_FAILURE, "bug"},
-};
-
 static void log_to_sink(enum log_level level, const char *text, void *data)
 {
 	sink_write(data, level, NULL, text);
@@ -48,10 +30,9 @@ static void log_to_sink(enum log_level level, const char *text, void *data)
 static int report(struct sink *sink, const struct error *e)
 {
 	char text[ERROR_TEXT_SIZE + 128];
-	int kind = e->kind < 0 || e->kind >= _ERROR_KIND_N ? ERROR_BUG : e->kind;
 
-	sink_write(sink, LOG_LEVEL_ERROR, outcomes[kind].field, error_format(e, text, sizeof(text)));
-	return outcomes[kind].status;
+	sink_write(sink, LOG_LEVEL_ERROR, error_kind_name(e), error_format(e, text, sizeof(text)));
+	return STATUS_FAILURE;
 }
 
 /*

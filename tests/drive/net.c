@@ -326,7 +326,7 @@ int main(int argc, char **argv)
 			continue;
 		if (!verbs[i].run(argv + 2, argc - 2, &e))
 			return 0;
-		fprintf(stderr, "%s: %s\n", error_kind_name(e.kind), error_format(&e, text, sizeof(text)));
+		fprintf(stderr, "%s: %s\n", error_kind_name(&e), error_format(&e, text, sizeof(text)));
 		return 1;
 	}
 	fprintf(stderr, "usage: net VERB ARGUMENT...\n");
