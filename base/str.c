@@ -78,13 +78,13 @@ const char *str_after(const char *s, const char *prefix)
 }
 
 /* Digits of base up to a byte that is none of them: the value, and where it stopped. */
-static int read_digits(const char *s, unsigned base, uint64_t *ret, const char **ret_end)
+static int read_digits(const char *s, uint64_t *ret, const char **ret_end)
 {
 	uint64_t value = 0;
 	const char *p = s;
 
-	for (; *p >= '0' && *p < (char)('0' + base); p++)
-		if (__builtin_mul_overflow(value, base, &value) || __builtin_add_overflow(value, *p - '0', &value))
+	for (; *p >= '0' && *p <= '9'; p++)
+		if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, *p - '0', &value))
 			return -ERANGE;
 	if (p == s)
 		return -EINVAL;
@@ -97,7 +97,7 @@ int parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret)
 {
 	const char *end;
 	uint64_t value;
-	int r = read_digits(s, 10, &value, &end);
+	int r = read_digits(s, &value, &end);
 
 	if (r)
 		return r;
@@ -115,7 +115,7 @@ int parse_i64(const char *s, int64_t min, int64_t max, int64_t *ret)
 	const char *end;
 	uint64_t value;
 	int64_t result;
-	int r = read_digits(s + negative, 10, &value, &end);
+	int r = read_digits(s + negative, &value, &end);
 
 	if (r)
 		return r;
@@ -130,29 +130,13 @@ int parse_i64(const char *s, int64_t min, int64_t max, int64_t *ret)
 	return 0;
 }
 
-int parse_octal(const char *s, unsigned max, unsigned *ret)
-{
-	const char *end;
-	uint64_t value;
-	int r = read_digits(s, 8, &value, &end);
-
-	if (r)
-		return r;
-	if (*end)
-		return -EINVAL;
-	if (value > max)
-		return -ERANGE;
-	*ret = value;
-	return 0;
-}
-
 /* "12", "1.5": a decimal number without sign; the unit begins at *ret_end. */
 static int read_decimal(const char *s, double *ret, const char **ret_end)
 {
 	uint64_t whole;
 	const char *p;
 	double scale = 0.1;
-	int r = read_digits(s, 10, &whole, &p);
+	int r = read_digits(s, &whole, &p);
 
 	if (r)
 		return r;

@@ -5,17 +5,11 @@
 
 #include "cgroups/cgroup.h"
 
-/* CGROUP_ENABLE: what is enabled already costs one read. */
-int cgroup_apply_enable(const struct cgroup_step *step, struct error *e) must_check;
-
 /* The controllers ("+cpu +io") for a folder that exists: enables them above it as far up as they are missing. */
 int cgroup_apply_enable_above(const char *folder, const char *value, const char *cause, struct error *e) must_check;
 
 /* CGROUP_INHERIT */
 int cgroup_apply_inherit(const char *folder, struct error *e) must_check;
-
-/* CGROUP_CHOWN */
-int cgroup_apply_chown(const char *folder, uid_t uid, struct error *e) must_check;
 
 /* After EINVAL for this file: where it is the realtime runtime, the folders above are made to give it.  Then try again. */
 void cgroup_apply_realtime(const char *path, const char *value);
@@ -28,8 +22,5 @@ int cgroup_apply_refusal(const struct cgroup_step *step, int r, struct error *e)
  * may be rounded down to a (huge) page; lists and keyed lines have no one spelling and count as the same.
  */
 bool cgroup_apply_same(const char *wanted, const char *got);
-
-/* Did the kernel do what was written? */
-int cgroup_apply_read_back(const struct cgroup_step *step, struct error *e) must_check;
 
 #endif

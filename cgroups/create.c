@@ -253,7 +253,8 @@ static int enable(const char *folder, const char *value)
 	return cgroup_file_write(folder, "cgroup.subtree_control", value);
 }
 
-int cgroup_apply_enable(const struct cgroup_step *s, struct error *e)
+/* What is enabled already costs one read. */
+static int apply_enable(const struct cgroup_step *s, struct error *e)
 {
 	char folder[4096];
 	const char *word;
@@ -308,7 +309,7 @@ static int enable_above(const char *folder, const char *value, const char *cause
 	if (asprintf(&path, "%s/cgroup.subtree_control", parent) < 0)
 		return error_system(e, ENOMEM, "enable '%s'", value);
 	step.path = path;
-	return cgroup_apply_enable(&step, e);
+	return apply_enable(&step, e);
 }
 
 int cgroup_apply_enable_above(const char *folder, const char *value, const char *cause, struct error *e)
@@ -415,7 +416,8 @@ bool cgroup_apply_same(const char *wanted, const char *got)
 	return true;
 }
 
-int cgroup_apply_read_back(const struct cgroup_step *s, struct error *e)
+/* Did the kernel do what was written? */
+static int read_back(const struct cgroup_step *s, struct error *e)
 {
 	char got[CGROUP_FILE_SIZE], folder[4096];
 	const char *file = strrchr(s->path, '/') + 1;
@@ -474,13 +476,13 @@ static int do_writes(struct creation *c, struct error *e)
 	fd_close(w.fd);
 	for (size_t i = 0; !r && i < plan->n_steps; i++)
 		if (plan->steps[i].kind == CGROUP_WRITE && plan->steps[i].read_back)
-			r = cgroup_apply_read_back(&plan->steps[i], e);
+			r = read_back(&plan->steps[i], e);
 	return r;
 }
 
 /* ---- delegation ---- */
 
-int cgroup_apply_chown(const char *folder, uid_t uid, struct error *e)
+static int give(const char *folder, uid_t uid, struct error *e)
 {
 	char list[CGROUP_FILE_SIZE], path[4096], *name, *next;
 
@@ -670,7 +672,7 @@ static int do_steps(struct creation *c, const struct cgroup_host *host, struct e
 				enabled = is_enabled(c);
 			looked = true;
 			if (!enabled)
-				r = cgroup_apply_enable(s, e);
+				r = apply_enable(s, e);
 		} else if (s->kind == CGROUP_INHERIT) {
 			r = cgroup_apply_inherit(s->path, e);
 		}
@@ -683,7 +685,7 @@ static int do_steps(struct creation *c, const struct cgroup_host *host, struct e
 		if (s->kind == CGROUP_DEVICES)
 			r = devices_v2_attach(s->path, plan->devices, !c->fresh[s->folder], plan->arena, e);
 		else if (s->kind == CGROUP_CHOWN)
-			r = cgroup_apply_chown(s->path, plan->request->delegate_uid, e);
+			r = give(s->path, plan->request->delegate_uid, e);
 	}
 	return r;
 }

@@ -20,7 +20,8 @@
 #define CLEAR_LINE "\033[K"
 #define CLEAR_REST "\033[J"
 
-void screen_measure(unsigned *ret_columns, unsigned *ret_rows)
+/* 80 by 24 where a terminal does not know. */
+static void measure(unsigned *ret_columns, unsigned *ret_rows)
 {
 	struct winsize size = {0};
 
@@ -53,7 +54,7 @@ static int enter(struct screen *screen, struct error *e)
 {
 	int r;
 
-	screen_measure(&screen->columns, &screen->rows);
+	measure(&screen->columns, &screen->rows);
 	if (screen->full)
 		set_modes(screen, true);
 	if (!screen->terminal)
@@ -171,7 +172,7 @@ static int take_signal(struct screen *screen, enum screen_event *ret, bool *ret_
 	}
 	switch (info.ssi_signo) {
 	case SIGWINCH:
-		screen_measure(&screen->columns, &screen->rows);
+		measure(&screen->columns, &screen->rows);
 		*ret = SCREEN_RESIZE;
 		return screen->terminal ? output_write(CLEAR, e) : 0;
 	case SIGTSTP:

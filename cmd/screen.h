@@ -38,9 +38,6 @@ struct screen {
 int screen_open(struct screen *screen, bool full, struct error *e) must_check;
 void screen_close(struct screen *screen);
 
-/* The size asked for once; 80 by 24 where a terminal does not know. */
-void screen_measure(unsigned *ret_columns, unsigned *ret_rows);
-
 /* Lines, each with its newline, from the top; what was below is cleared.  Without a terminal: just the text. */
 int screen_draw(const struct screen *screen, const char *text, struct error *e) must_check;
 

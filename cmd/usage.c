@@ -13,7 +13,8 @@
 
 enum { NET_DEV_MAX = 1 << 20, SECOND = 1000000000 };
 
-int64_t usage_clock(void)
+/* Nanoseconds of the monotonic clock. */
+static int64_t now(void)
 {
 	struct timespec now = {0};
 
@@ -144,7 +145,7 @@ int usage_read(const struct runtime *runtime, char **ids, size_t n_ids, bool str
 			r = 0;
 	}
 	qsort(look->rows, look->n, sizeof(*look->rows), by_id);
-	look->when = usage_clock();
+	look->when = now();
 	return r;
 }
 

@@ -119,9 +119,6 @@ void usage_format_bytes(double bytes, struct str *out);
 /* "0", "15us", "250ms", "1.5s", "12m", "3.5h" of nanoseconds. */
 void usage_format_time(double ns, struct str *out);
 
-/* Nanoseconds of the monotonic clock. */
-int64_t usage_clock(void);
-
 /* CPUs of the host that are on. */
 unsigned usage_cpus(void);
 

@@ -31,7 +31,6 @@ struct init {
 	int null;			  /* the host's null device, checked */
 	int clocks;			  /* /proc/self/timens_offsets */
 	int empty;			  /* an empty read-only tmpfs that masks folders */
-	uint64_t last_effective;	  /* permitted set while the payload's is not yet in force */
 	bool no_new_privileges, filtered; /* the seccomp filter is loaded */
 	const char *program;		  /* what PLAN_FIND_PROGRAM found */
 	char **args, **env;

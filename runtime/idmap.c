@@ -33,7 +33,7 @@ static bool maps_equal(const struct spec_id_map *a, size_t n_a, const struct spe
 	return n_a == n_b && (!n_a || !memcmp(a, b, n_a * sizeof(*a)));
 }
 
-bool idmap_equal(const struct idmap *a, const struct idmap *b)
+static bool is_equal(const struct idmap *a, const struct idmap *b)
 {
 	return maps_equal(a->uids, a->n_uids, b->uids, b->n_uids) && maps_equal(a->gids, a->n_gids, b->gids, b->n_gids);
 }
@@ -228,7 +228,7 @@ int idmap_open(struct idmap_cache *cache, const struct idmap *map, int *ret_fd, 
 	int fd = -1, r;
 
 	for (found = cache->head; found; found = found->next)
-		if (idmap_equal(&found->map, map)) {
+		if (is_equal(&found->map, map)) {
 			*ret_fd = found->fd;
 			return 0;
 		}

@@ -22,8 +22,6 @@ struct idmap {
 	size_t n_uids, n_gids;
 };
 
-bool idmap_equal(const struct idmap *a, const struct idmap *b);
-
 /* Writes the maps of the user namespace that the child pid (not reaped) was born in. */
 int idmap_write(pid_t pid, const struct idmap *map, struct error *e) must_check;
 

@@ -34,8 +34,4 @@ int container_write_pid_file(const char *path, pid_t pid, struct error *e) must_
 /* A launch callback whose data is a struct record: hands the listener to the seccomp agent. */
 int container_on_listener(void *data, pid_t pid, int listener, struct error *e) must_check;
 
-/* Runs a record's hooks of one kind.  strict: the first failure ends it. */
-int container_run_hooks(const struct record *record, enum spec_hook_kind kind, const char *status, pid_t pid,
-			bool strict, struct error *e) must_check;
-
 #endif

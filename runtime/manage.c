@@ -248,8 +248,9 @@ int container_each(const struct runtime *runtime, struct arena *arena,
 
 /* ---- hooks of a record ---- */
 
-int container_run_hooks(const struct record *record, enum spec_hook_kind kind, const char *status, pid_t pid,
-			bool strict, struct error *e)
+/* Those of one kind.  strict: the first failure ends it. */
+static int run_hooks(const struct record *record, enum spec_hook_kind kind, const char *status, pid_t pid, bool strict,
+		     struct error *e)
 {
 	const struct hooks_state state = {.id = record->id,
 					  .status = status,
@@ -316,7 +317,7 @@ int container_start(const struct runtime *runtime, const char *id, struct error 
 	if (r)
 		explain_death(&h.record, e);
 	if (!r) {
-		r = container_run_hooks(&h.record, SPEC_HOOK_POSTSTART, "running", h.record.pid, true, e);
+		r = run_hooks(&h.record, SPEC_HOOK_POSTSTART, "running", h.record.pid, true, e);
 		if (r) { /* the OCI: the container is to be stopped */
 			sys_pidfd_send_signal(h.pidfd, SIGKILL);
 			return r;
@@ -436,7 +437,7 @@ static int destroy(struct handle *h, struct error *e)
 				       : net_leave_connected(NULL, h->record.id, h->folder, &first);
 	if (!r && h->record.data)
 		r = rootfs_remove(h->record.data, h->record.rootless, h->record.id, &first);
-	if (h->record.pid && container_run_hooks(&h->record, SPEC_HOOK_POSTSTOP, "stopped", 0, false, e))
+	if (h->record.pid && run_hooks(&h->record, SPEC_HOOK_POSTSTOP, "stopped", 0, false, e))
 		log_warning("%s", e->text);
 	if (r) {
 		*e = first;

@@ -48,12 +48,6 @@ int notify_open(int state_fd, int *ret_fd, struct error *e)
 	return socket_bind(directory, SOCKET_NAME, SOCK_DGRAM, 0777, ret_fd, e);
 }
 
-void notify_remove(int state_fd)
-{
-	unlinkat(state_fd, NOTIFY_DIRECTORY "/" SOCKET_NAME, 0);
-	unlinkat(state_fd, NOTIFY_DIRECTORY, AT_REMOVEDIR);
-}
-
 /* The READY= line of a datagram, if it has one. */
 static bool find_ready(char *text, const char **ret)
 {

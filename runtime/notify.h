@@ -34,7 +34,4 @@ int notify_wait(int fd, const char *host, int pidfd, pid_t pid, struct error *e)
 /* Tells the manager that we are ready and that pid is what it is to watch; notify_host() is there. */
 int notify_tell_ready(pid_t pid, struct error *e) must_check;
 
-/* Removes socket and folder; missing ones are fine. */
-void notify_remove(int state_fd);
-
 #endif

@@ -705,11 +705,3 @@ int seccomp_prepare(const struct spec_seccomp *seccomp, int root_fd, struct aren
 	*ret = program;
 	return 0;
 }
-
-const char *seccomp_library_version(char buffer[32])
-{
-	const struct scmp_version *version = seccomp_version();
-
-	snprintf(buffer, 32, "%u.%u.%u", version->major, version->minor, version->micro);
-	return buffer;
-}

@@ -53,7 +53,4 @@ int seccomp_prepare(const struct spec_seccomp *seccomp, int root_fd, struct aren
  */
 int seccomp_guard_projects(struct seccomp_program *program, struct arena *arena, struct error *e) must_check;
 
-/* "2.5.4": the library's version, for `features` and `--version`. */
-const char *seccomp_library_version(char buffer[32]);
-
 #endif

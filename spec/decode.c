@@ -25,7 +25,8 @@ static void add_step(struct str *path, const struct step *step)
 		str_addf(path, "%s%s", path->size ? "." : "", step->key);
 }
 
-const char *walk_path(const struct step *step, char *buffer, size_t size)
+/* "process.rlimits[2].type" into buffer; returns it. */
+static const char *format_path(const struct step *step, char *buffer, size_t size)
 {
 	auto_str path = STR_INIT;
 
@@ -43,7 +44,7 @@ int walk_refuse(struct walker *w, const struct step *step, const char *format, .
 	vsnprintf(reason, sizeof(reason), format, args);
 	va_end(args);
 	str_make_printable(reason); /* keys and values are quoted in it */
-	walk_path(step, path, sizeof(path));
+	format_path(step, path, sizeof(path));
 	str_make_printable(path);
 	if (w->listener) {
 		w->listener->refused(path, reason, w->listener->data);
@@ -57,7 +58,7 @@ void walk_note(struct walker *w, const struct step *step, const char *note)
 	char path[PATH_SIZE];
 
 	if (w->listener)
-		w->listener->noted(walk_path(step, path, sizeof(path)), note, w->listener->data);
+		w->listener->noted(format_path(step, path, sizeof(path)), note, w->listener->data);
 }
 
 /* A listener hears of every refusal; without one, the first ends the walk. */
@@ -440,7 +441,7 @@ static int meet_unknown(struct walker *w, const struct step *step, const char *k
 	if (object->closed)
 		return walk_refuse(w, STEP_KEY(step, key), "unknown %s '%s'", object->what, key);
 	if (w->listener)
-		w->listener->unknown(walk_path(STEP_KEY(step, key), path, sizeof(path)), key, object,
+		w->listener->unknown(format_path(STEP_KEY(step, key), path, sizeof(path)), key, object,
 				     w->listener->data);
 	return 0;
 }

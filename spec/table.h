@@ -114,9 +114,6 @@ int walk_refuse(struct walker *w, const struct step *step, const char *format, .
 /* Tells the listener, if there is one, what is odd about step. */
 void walk_note(struct walker *w, const struct step *step, const char *note);
 
-/* "process.rlimits[2].type" into buffer; returns it. */
-const char *walk_path(const struct step *step, char *buffer, size_t size);
-
 /* base: a struct of object->size bytes, zeroed or filled with the defaults. */
 int walk_decode(struct walker *w, const struct step *step, const json_t *node, const struct object *object,
 		void *base) must_check;

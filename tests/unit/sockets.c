@@ -341,9 +341,8 @@ static void test_notify(void **state)
 	close(fd);
 	close(host);
 	unlinkat(folder_fd, "host", 0);
-	notify_remove(folder_fd);
-	notify_remove(folder_fd);
-	assert_int_equal(faccessat(folder_fd, "notify", F_OK, 0), -1);
+	assert_int_equal(unlinkat(folder_fd, "notify/notify.sock", 0), 0);
+	assert_int_equal(unlinkat(folder_fd, "notify", AT_REMOVEDIR), 0);
 }
 
 int main(void)
