@@ -14,6 +14,7 @@ static const struct {
 } kinds[_ERROR_KIND_N] = {
     [ERROR_SYSTEM] = {"system", EIO},
     [ERROR_USAGE] = {"usage", EINVAL},
+    [ERROR_OPERANDS] = {"usage", EINVAL},
     [ERROR_INVALID] = {"invalid", EINVAL},
     [ERROR_NOT_FOUND] = {"not-found", ENOENT},
     [ERROR_EXISTS] = {"exists", EEXIST},

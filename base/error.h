@@ -25,6 +25,7 @@ enum error_kind {
 	ERROR_NONE,
 	ERROR_SYSTEM,	   /* a system call failed; code is its errno */
 	ERROR_USAGE,	   /* the command line */
+	ERROR_OPERANDS,	   /* the command line: too few or too many operands */
 	ERROR_INVALID,	   /* config.json or another input file */
 	ERROR_NOT_FOUND,   /* no such container, network, image ... */
 	ERROR_EXISTS,	   /* the name is taken */

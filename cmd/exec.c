@@ -6,7 +6,7 @@ static const struct option rows[] = {
     OPTION(struct container_exec, process_file, "process", 'p', STRING, "FILE",
 	   "take the process object from FILE instead of a command"),
     OPTION(struct container_exec, cwd, "cwd", 0, STRING, "DIR", "working directory in the container"),
-    OPTION_LISTED(struct container_exec, env, "env", 'e', ENV, "KEY=VALUE", "add to the environment; repeatable"),
+    OPTION_LISTED(struct container_exec, env, "env", 'e', LIST, "KEY=VALUE", "add to the environment; repeatable"),
     OPTION(struct container_exec, tty, "tty", 't', FLAG, NULL, "give it a terminal"),
     OPTION(struct container_exec, user, "user", 'u', STRING, "UID[:GID]", "run as this user"),
     OPTION_LISTED(struct container_exec, additional_gids, "additional-gids", 'g', IDS, "GID",

@@ -22,7 +22,10 @@ const struct verb verb_help = {
     .summary = "tell about holm, or about one verb",
     .operands = "[VERB]",
     .min = 0,
-    .max = 1,
+    .max = VERB_ANY_OPERANDS, /* runc's looks at the first only */
     .failure = VERB_UNKNOWN,
     .run = run,
 };
+
+/* The short form that runc has. */
+const struct verb verb_h = {.name = "h", .max = VERB_ANY_OPERANDS, .failure = VERB_UNKNOWN, .run = run};

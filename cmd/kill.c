@@ -39,7 +39,7 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	char **ids;
 
 	if (!n && !o->each.n_labels)
-		return error_refuse(e, ERROR_USAGE, "holm: \"kill\" requires a minimum of 1 argument(s)");
+		return verb_refuse_none(call->verb, "a minimum of", e);
 	if (n > n_names && *operands[n_names] &&
 	    signal_parse(operands[n_names], &number)) /* "" is TERM, as runc has it */
 		return error_refuse(e, ERROR_USAGE,

@@ -228,7 +228,7 @@ static int select_names(struct invocation *call, const struct logs *asked, char 
 	};
 
 	if (!n && !asked->each.all && !asked->each.n_labels)
-		return error_refuse(e, ERROR_USAGE, "holm: \"logs\" requires a minimum of 1 argument(s)");
+		return verb_refuse_none(&verb_logs, "a minimum of", e);
 	return select_instances(&call->runtime, &request, call->arena, ret, e);
 }
 

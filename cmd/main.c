@@ -36,15 +36,15 @@ static int report(struct sink *sink, const struct error *e)
 }
 
 /*
- * Wrong usage, as runc tells it: the help on standard output; on standard error and in the log what is wrong.  counted:
- * it is the number of operands.  A person at a terminal reads it once.
+ * Wrong usage, as runc tells it: the help on standard output; on standard error and in the log what is wrong.  A person
+ * at a terminal reads it once.
  */
-static int report_usage(struct sink *sink, const struct verb *verb, bool counted, const struct error *e)
+static int report_usage(struct sink *sink, const struct verb *verb, const struct error *e)
 {
 	auto_str help = STR_INIT, line = STR_INIT;
 	int r;
 
-	if (counted)
+	if (e->kind == ERROR_OPERANDS)
 		str_add(&help, "Incorrect Usage.\n\n");
 	else if (!isatty(STDERR_FILENO))
 		str_addf(&line, "Incorrect Usage: %s\n\n", e->text);
@@ -159,14 +159,16 @@ static int run_verb(struct sink *sink, const struct global_options *global, cons
 	int status;
 
 	if (!verb->raw && option_parse(&verb->options, verb->order, argv, n, options, &arena, &parsed, &e))
-		return report_usage(sink, verb, false, &e);
+		return report_usage(sink, verb, &e);
 	if (parsed.help)
 		return print_verb_help(sink, verb);
 	if (verb_check_operands(verb, parsed.n_operands, &e))
-		return report_usage(sink, verb, true, &e);
+		return report_usage(sink, verb, &e);
 	if (find_runtime(global, verb, &arena, &call.runtime, &e))
 		return report(sink, &e);
 	if (verb->run(&call, options, parsed.operands, parsed.n_operands, &e)) {
+		if (e.kind == ERROR_OPERANDS)
+			return report_usage(sink, verb, &e);
 		if (verb->prefix)
 			error_context(&e, "%s", verb->prefix);
 		status = report(sink, &e);
@@ -204,7 +206,7 @@ int main(int argc, char **argv)
 		return report(&sink, &e);
 	if (option_parse(&global_options, OPTION_ORDER_FIRST, argv + 1, argc ? argc - 1 : 0, &global, NULL, &parsed,
 			 &e))
-		return report_usage(&sink, NULL, false, &e);
+		return report_usage(&sink, NULL, &e);
 	sink.path = global.log;
 	sink.json = global.log_format == GLOBAL_LOG_JSON;
 	log_set_debug(global.debug);
@@ -212,7 +214,7 @@ int main(int argc, char **argv)
 		return print(&sink, verbs_print_help);
 	if (global.version)
 		return print(&sink, version_print);
-	if (!parsed.n_operands)
+	if (!parsed.n_operands || !*parsed.operands[0])
 		return print(&sink, verbs_print_help);
 	verb = verbs_find(parsed.operands[0]);
 	if (!verb) {

@@ -251,7 +251,7 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	int r;
 
 	if (n < n_names)
-		return error_refuse(e, ERROR_USAGE, "holm: \"ps\" requires a minimum of 1 argument(s)");
+		return verb_refuse_none(call->verb, "a minimum of", e);
 	r = match_running(call, &o->each, operands, n_names, &ids, &n_ids, e);
 	if (!r)
 		r = read_groups(call, ids, n_ids, many, &groups, &n_groups, e);

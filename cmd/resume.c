@@ -22,7 +22,7 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	if (n == 1 && !select_is_pattern(operands[0]))
 		return each_explain(call, operands[0], container_resume(&call->runtime, operands[0], e), e);
 	if (!n && !o->each.all && !o->each.n_labels)
-		return error_refuse(e, ERROR_USAGE, "holm: \"resume\" requires exactly 1 argument(s)");
+		return verb_refuse_none(call->verb, "exactly", e);
 	return each_instance(call, &o->each, operands, n, EACH_ANY_ORDER, resume, NULL, e);
 }
 

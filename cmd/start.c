@@ -40,7 +40,7 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	int r;
 
 	if (!n && !o->each.all && !o->each.n_labels)
-		return error_refuse(e, ERROR_USAGE, "holm: \"start\" requires exactly 1 argument(s)");
+		return verb_refuse_none(call->verb, "exactly", e);
 	if (n == 1 && !o->each.all && !o->each.n_labels && each_is_container(call, operands[0])) {
 		struct container_state state;
 		auto_instance i = INSTANCE_INIT;

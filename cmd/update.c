@@ -175,7 +175,7 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	int r = 0;
 
 	if (!n && !o->each.all && !o->each.n_labels)
-		return error_refuse(e, ERROR_USAGE, "holm: \"update\" requires exactly 1 argument(s)");
+		return verb_refuse_none(call->verb, "exactly", e);
 	if (o->ignored.present)
 		log_warning("limits of kernel memory are ignored: kernels have none any more");
 	if (!o->resources.pids.limit.value) /* callers of runc write 0 for no change */

@@ -8,7 +8,12 @@ int verb_check_operands(const struct verb *verb, size_t n, struct error *e)
 
 	if ((int)n >= verb->min && (verb->max == VERB_ANY_OPERANDS || (int)n <= verb->max))
 		return 0;
-	return error_refuse(e, ERROR_USAGE, "holm: \"%s\" requires %s %d argument(s)", verb->name, bound, number);
+	return error_refuse(e, ERROR_OPERANDS, "holm: \"%s\" requires %s %d argument(s)", verb->name, bound, number);
+}
+
+int verb_refuse_none(const struct verb *verb, const char *bound, struct error *e)
+{
+	return error_refuse(e, ERROR_OPERANDS, "holm: \"%s\" requires %s 1 argument(s)", verb->name, bound);
 }
 
 void verb_print_help(const struct verb *verb, struct str *out)

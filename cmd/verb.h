@@ -58,8 +58,11 @@ struct verb {
 	int (*run)(struct invocation *call, void *options, char **operands, size_t n, struct error *e) must_check;
 };
 
-/* -EINVAL and ERROR_USAGE in runc's words when n operands are not what verb takes. */
+/* -EINVAL and ERROR_OPERANDS in runc's words when n operands are not what verb takes. */
 int verb_check_operands(const struct verb *verb, size_t n, struct error *e) must_check;
+
+/* The same, always: for verbs whose options can stand for the operand.  bound: "exactly" or "a minimum of". */
+int verb_refuse_none(const struct verb *verb, const char *bound, struct error *e) must_check;
 
 void verb_print_help(const struct verb *verb, struct str *out);
 

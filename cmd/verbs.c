@@ -70,6 +70,7 @@ const struct verb *const verbs[] = {
     &verb_help,
     &verb_version,
     /* private */
+    &verb_h,
     &verb_supervise,
 };
 /* clang-format on */

@@ -31,6 +31,7 @@ extern const struct verb
     verb_export,
     verb_features,
     verb_gc,
+    verb_h,
     verb_help,
     verb_image,
     verb_import,

@@ -68,6 +68,12 @@ both 'list of nothing, JSON' '' list -f json
 both 'list, an unknown format' 'usage:invalid' list -f xml
 both 'an unknown verb' "No help topic for 'frobnicate'" frobnicate
 both 'start without an id' 'usage:requires exactly 1 argument' start
+for verb in kill pause resume update ps exec create run delete events; do
+	bound=exactly
+	case $verb in kill | ps | exec) bound='a minimum of' ;; esac
+	both "$verb without an id" "usage:requires $bound 1 argument" $verb
+done
+both 'kill: one operand too many' 'usage:requires a maximum of 2 argument' kill a KILL b
 both 'two ids' 'usage:requires exactly 1 argument' state a b
 both 'an unknown option' 'usage:flag provided but not defined: -frobnicate' list --frobnicate
 both 'create without a bundle' 'no such file or directory' create --bundle "$work/nowhere" life
@@ -222,6 +228,7 @@ for path in "$runtime" "$runc"; do
 	"$path" --root "$folder/${path##*/}" run --detach --bundle "$bundle" each </dev/null >"$work/said" 2>&1 || not_ok 'run' "$(cat "$work/said")"
 done
 each 'exec: environment' 'rt exec -e A=1 -e B=2 -e A=3 each env | sort; rt exec --env A=4 each env | grep A='
+each 'exec: what is no variable' 'rt exec -e A each true; echo $?; rt exec -e =A each true; echo $?; rt exec -e "" each true; echo $?; rt exec -e A= each env | grep ^A'
 each 'exec: groups' 'rt exec -g 8 -g 9 each id -G; rt exec --additional-gids 10 each id -G'
 each 'exec: user and group' 'rt exec -u 5:6 each sh -c "id -u; id -g; id -G"; rt exec -u 5 each id -g; rt exec -u 5: each id -u; echo $?; rt exec -u x each id; echo $?'
 each 'exec: capabilities' 'rt exec -c CAP_CHOWN -c CAP_NET_RAW each grep Cap /proc/self/status; rt exec --cap CAP_CHOWN each grep Cap /proc/self/status'
@@ -274,4 +281,4 @@ each 'spec' 'rt spec; echo $?; rt spec; echo $?; jq -c "[(.process | del(.capabi
 each 'spec --rootless' 'rt spec --rootless; jq -c "[.linux.uidMappings[0], ([.linux.namespaces[].type] - [\"cgroup\"] | sort), .linux.resources, .mounts]" config.json'
 each 'features: every key of runc' 'rt features | head -c 6; "${path%/*}/runc" features >/dev/null 2>&1; rt features | jq -c "[.ociVersionMin, (.hooks | sort), (.linux.namespaces - [\"time\"] | sort), .linux.cgroup.v1, .linux.cgroup.v2,
 	.linux.cgroup.systemd, .linux.seccomp.enabled, (.linux.seccomp.actions | sort), (.linux.capabilities | length)]"'
-each 'help' 'for w in "" help --help -h "help list" "list --help" "list -h" "help nosuch" -v --version; do rt $w >o; echo "$w $? $([ -s o ] && echo text)"; done'
+each 'help' 'for w in "" help --help -h "help list" "list --help" "list -h" "help nosuch" "help run more" h "h list" "h nosuch" -v --version; do rt $w >o; echo "$w $? $([ -s o ] && echo text)"; done'

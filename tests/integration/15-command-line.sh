@@ -20,12 +20,16 @@ like 'an unknown verb: the text' "$errors" "No help topic for 'frobnicate'"
 is 'an unknown verb: nothing on standard output' "$output" ''
 try "$HOLM"
 is 'no verb: help, exit status 0' "$status ${output:+text}" '0 text'
+try "$HOLM" ''
+is 'an empty verb: as none' "$status ${output:+text} $errors" '0 text '
 try "$HOLM" state
 is 'a missing operand: exit status 1' $status 1
 like 'a missing operand: the text' "$errors" 'state.*requires exactly 1 argument\(s\)'
 like 'a missing operand: the help' "$output" 'Incorrect Usage.*state'
-try "$HOLM" kill
-like 'a minimum of operands' "$errors" 'requires a minimum of 1 argument\(s\)'
+for verb in state start kill pause resume update ps; do
+	try "$HOLM" $verb
+	like "$verb of nothing: the help, and what is missing" "$status $output $errors" "^1 Incorrect Usage.*$verb.*requires (exactly|a minimum of) 1 argument\\(s\\)"
+done
 try "$HOLM" state --frobnicate x
 is 'an unknown option: exit status 1' $status 1
 like 'an unknown option: the text' "$errors" 'flag provided but not defined: -frobnicate'
@@ -37,7 +41,7 @@ try "$HOLM" list --format
 like 'an option without its value' "$errors" 'flag needs an argument: --?format'
 try "$HOLM" --log-format xml state x
 is 'an unknown log format' $status 1
-for words in '--help' '-h' 'help' 'create --help' 'create -h' 'help create' '--version' '-v'; do
+for words in '--help' '-h' 'help' 'h' 'h create' 'help create more' 'create --help' 'create -h' 'help create' '--version' '-v'; do
 	# shellcheck disable=SC2086 # words
 	try "$HOLM" $words
 	is "$words: text, exit status 0, no error" "$status ${output:+text} $errors" '0 text '
