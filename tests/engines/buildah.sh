@@ -10,7 +10,7 @@ needs=(buildah skopeo)
 podman_conf >/run/engine/containers.conf
 export CONTAINERS_CONF=/run/engine/containers.conf BUILDAH_ISOLATION=oci BUILDAH_RUNTIME=$runtime
 buildah() {
-	timeout -k 1 60 /usr/bin/buildah "$@"
+	timeout -k 1 $((60 * HOLM_TIMESCALE)) /usr/bin/buildah "$@"
 }
 echo "# $(buildah --version | cut -d ' ' -f 1-3), $("$runtime" --version | head -n 1)"
 

@@ -12,7 +12,7 @@ version = 2
 disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper"]
 CONF
 ctr() {
-	timeout -k 1 20 /usr/bin/ctr "$@"
+	timeout -k 1 $((20 * HOLM_TIMESCALE)) /usr/bin/ctr "$@"
 }
 run() {
 	ctr run --runc-binary "$runtime" "$@" </dev/null
@@ -57,7 +57,7 @@ ctr containers rm r13
 exits 'run --cgroup' 0 '^yes$' run --rm --cgroup /own/group test/isle:1 r15 echo yes
 exits 'run --seccomp' 0 'Seccomp:.2' run --rm --seccomp test/isle:1 r16 grep Seccomp: /proc/self/status
 exits 'run --with-ns: another network' 0 'lo' bash -c \
-	'ip netns add n1 && timeout 20 ctr run --rm --runc-binary "$0" --with-ns network:/run/netns/n1 test/isle:1 r17 ls /sys/class/net' "$runtime"
+	'ip netns add n1 && timeout $((20 * HOLM_TIMESCALE)) ctr run --rm --runc-binary "$0" --with-ns network:/run/netns/n1 test/isle:1 r17 ls /sys/class/net' "$runtime"
 exits 'run --uidmap' 0 '^0 0 100000 65536$' run --rm --uidmap 0:100000:65536 --gidmap 0:100000:65536 test/isle:1 r18 \
 	sh -c 'echo $(id -u) $(cat /proc/self/uid_map)'
 exits 'run --cap-drop' 0 'CapEff:.00000000a80425fa' run --rm --cap-drop CAP_CHOWN test/isle:1 r19 grep CapEff /proc/self/status
@@ -88,7 +88,7 @@ like 'pause: state' "$(ctr tasks ls)" 'c1 +[0-9]+ +PAUSED'
 check 'resume' ctr tasks resume c1
 attach_to_writer() {
 	run -d test/isle:1 c4 sh -c 'until [ -e /go ]; do sleep 0.1; done; echo attached; sleep 0.2' >/dev/null
-	timeout 20 /usr/bin/ctr tasks attach c4 >attached </dev/null &
+	timeout $((20 * HOLM_TIMESCALE)) /usr/bin/ctr tasks attach c4 >attached </dev/null &
 	local attacher=$!
 	sleep 0.3
 	ctr tasks exec --exec-id go c4 touch /go

@@ -21,6 +21,8 @@ import urllib.parse
 
 import grpc
 
+TIMESCALE = int(os.environ.get("HOLM_TIMESCALE", 1))
+
 MESSAGES = {
     "StatusRequest": "verbose:int=1",
     "StatusResponse": "status:RuntimeStatus=1",
@@ -206,7 +208,7 @@ def call(path, method, request):
         function = channel.unary_unary(f"/runtime.v1.{service}/{method}", lambda values: encode(method + "Request", values),
                                        lambda data: decode(method + "Response", data))
         try:
-            return function(request, timeout=60)
+            return function(request, timeout=60 * TIMESCALE)
         except grpc.RpcError as error:
             sys.exit(f"{error.code().name}: {error.details()}")
 
@@ -216,7 +218,7 @@ class WebSocket:
 
     def __init__(self, url):
         url = urllib.parse.urlsplit(url)
-        self.socket = socket.create_connection((url.hostname, url.port), timeout=30)
+        self.socket = socket.create_connection((url.hostname, url.port), timeout=30 * TIMESCALE)
         key = base64.b64encode(os.urandom(16)).decode()
         self.socket.sendall((f"GET {url.path}?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\nUpgrade: websocket\r\n"
                              f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"

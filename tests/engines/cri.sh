@@ -42,7 +42,7 @@ start_containerd() {
 }
 
 cri() {
-	timeout -k 1 70 "$client" /run/containerd/containerd.sock "$@"
+	timeout -k 1 $((70 * HOLM_TIMESCALE)) "$client" /run/containerd/containerd.sock "$@"
 }
 
 # of METHOD ID [KEY VALUE-JSON]...: a call about one container or pod

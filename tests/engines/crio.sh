@@ -13,7 +13,7 @@ exits=/run/engine/exits
 attach=/run/engine/attach
 mkdir "$root" "$exits" "$attach"
 runtime() {
-	timeout -k 1 40 "$runtime" --root="$root" "$@"
+	timeout -k 1 $((40 * HOLM_TIMESCALE)) "$runtime" --root="$root" "$@"
 }
 
 # conmon_call ARGUMENT...: conmon between the two pipes by which CRI-O and it agree; prints what conmon reports

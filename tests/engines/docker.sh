@@ -9,7 +9,7 @@ needs=(dockerd containerd ip iptables)
 # shellcheck source=tests/engines/life.sh
 . "$OLDPWD/tests/engines/life.sh"
 
-words=(timeout -k 1 40 /usr/bin/docker)
+words=(timeout -k 1 $((40 * HOLM_TIMESCALE)) /usr/bin/docker)
 engine() {
 	"${words[@]}" "$@"
 }

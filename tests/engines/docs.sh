@@ -22,7 +22,7 @@ tar -C "$image_root" -cf image.tar .
 # --- Podman, Buildah -----------------------------------------------------------------------------------------------------
 
 podman() {
-	timeout -k 1 40 /usr/bin/podman "$@" </dev/null
+	timeout -k 1 $((40 * HOLM_TIMESCALE)) /usr/bin/podman "$@" </dev/null
 }
 mkdir -p /etc/containers/containers.conf.d
 printf '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n' >/etc/containers/containers.conf.d/sandbox.conf # no systemd here
@@ -50,7 +50,7 @@ unset BUILDAH_RUNTIME
 # --- Docker --------------------------------------------------------------------------------------------------------------
 
 docker() {
-	timeout -k 1 40 /usr/bin/docker "$@" </dev/null
+	timeout -k 1 $((40 * HOLM_TIMESCALE)) /usr/bin/docker "$@" </dev/null
 }
 default_is() {
 	[ "$(docker info -f '{{.DefaultRuntime}}' 2>/dev/null)" = "$1" ]
@@ -85,7 +85,7 @@ containerd=$!
 check 'containerd: starts with them' wait_for 20 ctr version
 oci_image image.tar test/isle:1 '["/bin/sh"]'
 check 'containerd: an image' ctr images import image.tar
-exits 'ctr: once' 0 '^hello$' timeout 20 ctr run --rm --runc-binary /usr/local/bin/holm test/isle:1 one echo hello
+exits 'ctr: once' 0 '^hello$' timeout $((20 * HOLM_TIMESCALE)) ctr run --rm --runc-binary /usr/local/bin/holm test/isle:1 one echo hello
 eval "$(lines "runc's place")"
 like "runc's place" "$(runc --version)" '^holm version .*commit: .*spec: '
 rm /usr/local/sbin/runc

@@ -14,6 +14,7 @@
 # known to differ is named by `differs`; it is reported, with the reason, and is no failure.
 # shellcheck disable=SC2034,SC2154 # variables for the checks, and from them
 BUILD=$(readlink -f "${BUILD:-build}")
+export HOLM_TIMESCALE=${HOLM_TIMESCALE:-1} # every time-out grows with it
 checkout=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/../..")
 HOLM=${HOLM:-$BUILD/holm}
 RUNTIME=${RUNTIME:-holm}

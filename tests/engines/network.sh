@@ -10,7 +10,7 @@ needs=(dockerd containerd ip iptables nft)
 install -m 755 "$BUILD/holm-net" /run/engine/holm-net
 
 docker() {
-	timeout -k 1 40 /usr/bin/docker "$@"
+	timeout -k 1 $((40 * HOLM_TIMESCALE)) /usr/bin/docker "$@"
 }
 
 # Another machine, 192.0.2.2, beyond this one's only uplink.

@@ -13,7 +13,7 @@ podman_conf >/run/engine/containers.conf
 export CONTAINERS_CONF=/run/engine/containers.conf
 differs runc 'run --ulimit' 'Podman sets nproc too, higher than root may here; runc gives up'
 differs runc 'run --cgroups=disabled' "runc can't"
-words=(timeout -k 1 40 /usr/bin/podman)
+words=(timeout -k 1 $((40 * HOLM_TIMESCALE)) /usr/bin/podman)
 engine() {
 	"${words[@]}" "$@"
 }

@@ -24,7 +24,7 @@ mount --bind /run/engine/fuse /dev/fuse
 chown 4711:4711 "$work"
 podman_conf >/run/engine/containers.conf
 as_user=(setpriv --reuid 4711 --regid 4711 --init-groups env HOME=/home/sailor USER=sailor XDG_RUNTIME_DIR=/run/user/4711
-	CONTAINERS_CONF=/run/engine/containers.conf DOCKER_CONFIG=/home/sailor timeout -k 1 60)
+	CONTAINERS_CONF=/run/engine/containers.conf DOCKER_CONFIG=/home/sailor timeout -k 1 $((60 * HOLM_TIMESCALE)))
 echo '{}' >/home/sailor/config.json
 chown 4711:4711 /home/sailor/config.json
 words=("${as_user[@]}" /usr/bin/podman)

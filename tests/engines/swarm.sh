@@ -57,7 +57,7 @@ start_node() {
 on() {
 	local n=$1
 	shift
-	timeout -k 1 60 /usr/bin/docker -H "unix:///run/engine/n$n.sock" "$@" </dev/null
+	timeout -k 1 $((60 * HOLM_TIMESCALE)) /usr/bin/docker -H "unix:///run/engine/n$n.sock" "$@" </dev/null
 }
 
 running() { # how many tasks of the service run
@@ -88,7 +88,7 @@ check 'a service of three' on 1 service create --detach --no-resolve-image --nam
 check 'they run' wait_for 30 has_running web 3
 is 'on three nodes' "$(on 1 service ps --filter desired-state=running --format '{{.Node}}' web | sort -u | paste -sd ' ')" 'n1 n2 n3'
 for n in 1 2 3; do
-	is "node $n: the runtime" "$(on $n ps -q | xargs -r -n 1 timeout 20 /usr/bin/docker -H "unix:///run/engine/n$n.sock" inspect -f '{{.HostConfig.Runtime}}' | sort -u)" under-test
+	is "node $n: the runtime" "$(on $n ps -q | xargs -r -n 1 timeout $((20 * HOLM_TIMESCALE)) /usr/bin/docker -H "unix:///run/engine/n$n.sock" inspect -f '{{.HostConfig.Runtime}}' | sort -u)" under-test
 done
 is 'the limit holds' "$(on 1 exec "$(on 1 ps -q | head -n 1)" limit memory)" 67108864
 check 'scale to six' on 1 service scale --detach web=6
