@@ -286,14 +286,13 @@ static struct nlmsghdr *add_link(struct netlink *netlink, const char *kind, cons
 	return message;
 }
 
-void link_create_bridge(struct netlink *netlink, const char *name, const uint8_t mac[6], uint32_t mtu, uint32_t group)
+void link_create_bridge(struct netlink *netlink, const char *name, const uint8_t mac[6], uint32_t mtu)
 {
 	struct nlmsghdr *message = add_link(netlink, "bridge", name);
 	struct nlattr *info, *data;
 
 	mnl_attr_put(message, IFLA_ADDRESS, 6, mac);
 	mnl_attr_put_u32(message, IFLA_MTU, mtu);
-	mnl_attr_put_u32(message, IFLA_GROUP, group);
 	info = mnl_attr_nest_start(message, IFLA_LINKINFO);
 	mnl_attr_put_strz(message, IFLA_INFO_KIND, "bridge");
 	data = mnl_attr_nest_start(message, IFLA_INFO_DATA);

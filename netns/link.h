@@ -58,11 +58,8 @@ int link_each_route(struct netlink *netlink, int (*each)(const struct link_route
 
 /* ---- making links; each fails with EEXIST when the name is taken ---- */
 
-/* The device group of bridges whose members the host routes for: by it the nftables table counts. */
-enum { LINK_GROUP_ROUTED = 0x686f6c6d };
-
-/* A bridge without spanning tree and without multicast snooping; it does not take its MAC from its ports.  group: or 0. */
-void link_create_bridge(struct netlink *netlink, const char *name, const uint8_t mac[6], uint32_t mtu, uint32_t group);
+/* A bridge without spanning tree and without multicast snooping; it does not take its MAC from its ports. */
+void link_create_bridge(struct netlink *netlink, const char *name, const uint8_t mac[6], uint32_t mtu);
 
 struct link_inside {
 	int netns_fd;

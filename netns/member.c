@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "netns/address.h"
+#include "netns/counters.h"
 #include "netns/guard.h"
 #include "netns/hosts.h"
 #include "netns/lease.h"
@@ -368,6 +369,7 @@ static int remove_links(struct host *host, const struct net_member *member, int 
 static int leave(struct host *host, const struct net_member *member, int netns_fd, struct error *e)
 {
 	auto_fd folder = -1;
+	auto_fd map = -1;
 	int r;
 
 	if (*member->link)
@@ -378,6 +380,9 @@ static int leave(struct host *host, const struct net_member *member, int netns_f
 	if (!store_open_network(&host->store, member->network, &folder, NULL)) {
 		hosts_remove(folder, member);
 		hosts_unshare(&host->store, member);
+		map = network_open_counters(folder);
+		if (map >= 0)
+			counters_remove(map, member);
 		lease_drop(folder, member);
 	}
 	return store_remove_member(&host->store, member, e);
@@ -416,6 +421,17 @@ int member_prepare(struct host *host, const struct member_instance *instance, st
 	return r;
 }
 
+/* Before there is traffic. */
+static int begin_to_count(const struct member_joining *joining, struct error *e)
+{
+	auto_fd map = counters_open(joining->links.counters, joining->links.bridge);
+
+	if (map < 0)
+		return error_refuse(e, ERROR_STATE, "somebody took the counters off the bridge '%s'",
+				    joining->network.bridge);
+	return counters_add(map, &joining->member, e);
+}
+
 int member_enter(struct host *host, const struct member_instance *instance, const struct member_joining *joining,
 		 struct error *e)
 {
@@ -423,8 +439,10 @@ int member_enter(struct host *host, const struct member_instance *instance, cons
 	const struct net_member *member = &joining->member;
 	auto_fd folder = -1;
 	bool made = false;
-	int r = make_links(host, instance, joining, &made, e);
+	int r = network_is_routed(network) ? begin_to_count(joining, e) : 0;
 
+	if (!r)
+		r = make_links(host, instance, joining, &made, e);
 	if (!r && network_is_routed(network))
 		r = ports_lead(host, member, joining->ports, joining->n_ports, e);
 	if (!r)
@@ -504,6 +522,8 @@ int member_limit(struct host *host, const char *id, const char *name, const stru
 int member_count(struct host *host, const struct net_member *member, struct net_counters *ret, struct error *e)
 {
 	struct link_facts link;
+	auto_fd folder = -1;
+	auto_fd map = -1;
 	int r;
 
 	*ret = (struct net_counters){.member = *member};
@@ -513,5 +533,11 @@ int member_count(struct host *host, const struct net_member *member, struct net_
 	if (r)
 		return r;
 	ret->total = (struct net_traffic){link.rx_bytes, link.rx_packets, link.tx_bytes, link.tx_packets};
-	return nft_read_counters(&host->nft, member, ret, e);
+	r = store_open_network(&host->store, member->network, &folder, e);
+	if (r)
+		return r;
+	map = network_open_counters(folder);
+	if (map >= 0)
+		counters_read(map, member, ret);
+	return 0;
 }

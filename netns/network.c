@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "netns/address.h"
+#include "netns/counters.h"
 #include "netns/forward.h"
 #include "netns/lease.h"
 #include "netns/link.h"
@@ -308,6 +309,33 @@ static void warn_of_dropper(const char *family, const char *table, const char *c
 	    chain, family, table, network->bridge, network->name);
 }
 
+struct recount {
+	const struct net_network *network;
+	int map;
+};
+
+static int count_again(const struct net_member *member, void *data, struct error *e)
+{
+	const struct recount *recount = data;
+
+	return str_equal(member->network, recount->network->name) ? counters_add(recount->map, member, e) : 0;
+}
+
+/* New ones, also for who is a member already: they are made with the bridge, or somebody took them off it. */
+static int make_counters(const struct store *store, struct netlink *netlink, const struct net_network *network,
+			 struct network_links *links, struct error *e)
+{
+	struct recount recount = {network, -1};
+	int r = counters_attach(netlink, links->bridge, &links->counters, e);
+
+	if (r)
+		return r;
+	recount.map = counters_open(links->counters, links->bridge);
+	r = store_each_member(store, NULL, count_again, &recount, e);
+	fd_close(recount.map);
+	return r;
+}
+
 static int make_bridge(const struct store *store, struct netlink *netlink, struct nft *nft,
 		       const struct net_network *network, struct network_links *ret, struct error *e)
 {
@@ -316,7 +344,7 @@ static int make_bridge(const struct store *store, struct netlink *netlink, struc
 	int r;
 
 	make_bridge_mac(network, mac);
-	link_create_bridge(netlink, network->bridge, mac, ret->mtu, network_is_routed(network) ? LINK_GROUP_ROUTED : 0);
+	link_create_bridge(netlink, network->bridge, mac, ret->mtu);
 	netlink_may_exist(netlink);
 	r = netlink_commit(netlink, e) ?: link_find(netlink, network->bridge, &link, e);
 	if (r)
@@ -332,7 +360,7 @@ static int make_bridge(const struct store *store, struct netlink *netlink, struc
 		link_set_master(netlink, link.index, network->bridge, vrf.index);
 	}
 	if (network_is_routed(network)) {
-		r = forward_set_bridge(network->bridge, e);
+		r = forward_set_bridge(network->bridge, e) ?: make_counters(store, netlink, network, ret, e);
 		if (r)
 			return r;
 		add_bridge_address(netlink, link.index, &network->gateway4, network->bridge);
@@ -355,13 +383,31 @@ static int make_bridge(const struct store *store, struct netlink *netlink, struc
 	return r ?: attach_uplink(netlink, network, link.index, e);
 }
 
-static bool is_ready(int folder, int index)
+/* "INDEX COUNTERS": what was set up.  Both are 0 where nothing was. */
+static void read_ready(int folder, int *ret_index, uint32_t *ret_counters)
 {
 	auto_free char *text = NULL;
-	uint64_t number;
+	uint64_t index, counters;
+	char *rest;
 
-	return !file_read(folder, "ready", 64, &text, NULL) && !parse_u64(text, 0, INT32_MAX, &number) &&
-	       (int)number == index;
+	*ret_index = 0;
+	*ret_counters = 0;
+	if (file_read(folder, "ready", 64, &text, NULL))
+		return;
+	rest = text;
+	if (parse_u64(strsep(&rest, " "), 0, INT32_MAX, &index) || !rest || parse_u64(rest, 0, UINT32_MAX, &counters))
+		return;
+	*ret_index = index;
+	*ret_counters = counters;
+}
+
+int network_open_counters(int folder)
+{
+	uint32_t counters;
+	int index;
+
+	read_ready(folder, &index, &counters);
+	return counters_open(counters, index);
 }
 
 /* Whether the bridge is there and was set up by us: then these are its facts. */
@@ -369,13 +415,32 @@ static bool find_bridge(struct netlink *netlink, const struct net_network *netwo
 			struct network_links *ret)
 {
 	struct link_facts link;
+	auto_fd map = -1;
+	int index;
 
-	if (link_find(netlink, network->bridge, &link, NULL) || !is_ready(folder, link.index))
+	read_ready(folder, &index, &ret->counters);
+	if (!index || link_find(netlink, network->bridge, &link, NULL) || index != link.index)
 		return false;
+	if (network_is_routed(network)) {
+		map = counters_open(ret->counters, index);
+		if (map < 0)
+			return false;
+	}
 	ret->bridge = link.index;
 	ret->mtu = link.mtu;
 	memcpy(ret->bridge_mac, link.mac, sizeof(link.mac));
 	return true;
+}
+
+static int save_ready(const struct store *store, const struct net_network *network, int folder,
+		      const struct network_links *links, struct error *e)
+{
+	char text[32];
+	int r;
+
+	snprintf(text, sizeof(text), "%d %u", links->bridge, links->counters);
+	r = store_write(folder, "ready", 0600, text, strlen(text));
+	return r ? error_system(e, -r, "write '%s/networks/%s/ready'", store->state_path, network->name) : 0;
 }
 
 static int ensure_bridge(const struct store *store, struct netlink *netlink, struct nft *nft,
@@ -383,7 +448,6 @@ static int ensure_bridge(const struct store *store, struct netlink *netlink, str
 {
 	auto_fd folder = -1;
 	auto_fd lock = -1;
-	char text[16];
 	int r = store_open_network(store, network->name, &folder, e);
 
 	if (r || find_bridge(netlink, network, folder, ret))
@@ -392,12 +456,8 @@ static int ensure_bridge(const struct store *store, struct netlink *netlink, str
 	r = store_lock_networks(store, &lock, e);
 	if (r || find_bridge(netlink, network, folder, ret))
 		return r;
-	r = find_mtu(netlink, network, &ret->mtu, e) ?: make_bridge(store, netlink, nft, network, ret, e);
-	if (r)
-		return r;
-	snprintf(text, sizeof(text), "%d", ret->bridge);
-	r = store_write(folder, "ready", 0600, text, strlen(text));
-	return r ? error_system(e, -r, "write '%s/networks/%s/ready'", store->state_path, network->name) : 0;
+	return find_mtu(netlink, network, &ret->mtu, e) ?: make_bridge(store, netlink, nft, network, ret, e)
+		       ?: save_ready(store, network, folder, ret, e);
 }
 
 int network_ensure(const struct store *store, struct netlink *netlink, struct nft *nft,
@@ -499,12 +559,32 @@ struct repair {
 	struct nft *nft;
 };
 
+/* Where somebody took them off a bridge that was set up. */
+static int repair_counters(const struct repair *repair, const struct net_network *network, int bridge, struct error *e)
+{
+	struct network_links links = {0};
+	bool attached;
+	auto_fd folder = -1;
+	int r = store_open_network(repair->store, network->name, &folder, e)
+		    ?: counters_are_attached(repair->netlink, bridge, &attached, e);
+
+	if (r)
+		return r;
+	read_ready(folder, &links.bridge, &links.counters);
+	if (links.bridge != bridge || attached)
+		return 0;
+	return make_counters(repair->store, repair->netlink, network, &links, e)
+		   ?: save_ready(repair->store, network, folder, &links, e);
+}
+
 static int repair_network(const struct net_network *network, void *data, struct error *e)
 {
 	struct repair *repair = data;
+	int bridge = if_nametoindex(network->bridge);
+	int r = network_is_routed(network) && bridge ? repair_counters(repair, network, bridge, e) : 0;
 
-	if (!network_is_routed(network) || network->type != NET_TYPE_BRIDGE || !if_nametoindex(network->bridge))
-		return 0;
+	if (r || !network_is_routed(network) || network->type != NET_TYPE_BRIDGE || !bridge)
+		return r;
 	if (nft_each_dropper(repair->nft, warn_of_dropper, (void *)network, NULL))
 		log_warning("the host's firewall chains can't be listed");
 	return forward_open_uplinks(repair->store, repair->netlink, repair->nft, network, e);

@@ -3,7 +3,8 @@
  * Networks: their facts, and the host's links that they stand for.
  *
  * A network's links are made when somebody joins it, not when it is created: after a reboot nothing has to be
- * restored.  Making them is idempotent; STATE/networks/NAME/ready holds the bridge's index when all of it was done.
+ * restored.  Making them is idempotent; STATE/networks/NAME/ready holds the bridge's index and the number of its
+ * counters (counters.h) when all of it was done.
  *
  *   bridge      a bridge with the gateway's addresses; members are routed and masqueraded by the host.  With an
  *               uplink the bridge has that as a port instead: members are on the uplink's own network
@@ -37,13 +38,20 @@ int network_remove(const struct store *store, struct netlink *netlink, struct nf
 struct network_links {
 	int bridge; /* index, 0: none */
 	uint8_t bridge_mac[6];
-	int parent; /* index of the link whose children members are; 0: none */
+	uint32_t counters; /* the number of its map, 0: none */
+	int parent;	   /* index of the link whose children members are; 0: none */
 	uint32_t mtu;
 };
 
 /* Makes the network's links where they are missing. */
 int network_ensure(const struct store *store, struct netlink *netlink, struct nft *nft,
 		   const struct net_network *network, struct network_links *ret, struct error *e) must_check;
+
+/*
+ * The counters of the network whose folder that is (store_open_network()), as a descriptor which the caller closes; -1 if it has
+ * none.
+ */
+int network_open_counters(int folder);
 
 /* Whether the host routes for its members, so that ports can be published. */
 static inline bool network_is_routed(const struct net_network *network)

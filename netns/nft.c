@@ -79,8 +79,6 @@ static int lay_member(const struct net_member *member, void *data, struct error 
 	r = store_load_ports(nft->store, member->id, member->name, &ports, &n, e);
 	if (r)
 		return r;
-	if (*member->link)
-		nft_add_counters(nft, member);
 	nft_add_ports(nft, member, ports, n);
 	return 0;
 }

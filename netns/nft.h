@@ -35,8 +35,6 @@ int nft_lay(struct nft *nft, struct error *e) must_check;
 /* Networks whose bridge is the members' gateway have elements; others have none. */
 void nft_add_network(struct nft *nft, const struct net_network *network);
 void nft_remove_network(struct nft *nft, const struct net_network *network);
-void nft_add_counters(struct nft *nft, const struct net_member *member);
-void nft_remove_counters(struct nft *nft, const struct net_member *member);
 void nft_add_ports(struct nft *nft, const struct net_member *member, const struct net_port *ports, size_t n);
 
 /* A host interface that was opened to forwarding for our sake; an address family likewise. */
@@ -60,9 +58,5 @@ int nft_find_holder(struct nft *nft, const struct net_member *member, const stru
 int nft_each_dropper(struct nft *nft,
 		     void (*each)(const char *family, const char *table, const char *chain, void *data), void *data,
 		     struct error *e) must_check;
-
-/* Fills lan and wan of ret. */
-int nft_read_counters(struct nft *nft, const struct net_member *member, struct net_counters *ret,
-		      struct error *e) must_check;
 
 #endif

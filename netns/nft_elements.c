@@ -7,7 +7,6 @@
 #include <stdio.h> /* before libnftnl, whose headers use FILE */
 #include <string.h>
 
-#include <libnftnl/expr.h>
 #include <libnftnl/set.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -95,25 +94,6 @@ static void change_subnet(struct nft *nft, bool add, enum nft_set which, const s
 	elements_end(&elements);
 }
 
-void nft_add_lan(struct nft *nft, const char *const *subnets, size_t n)
-{
-	const char *what = "lay the table of the lan";
-	struct elements elements;
-
-	for (size_t i = 0; i < n; i++) {
-		struct net_address subnet;
-		unsigned first;
-
-		if (address_parse_subnet(subnets[i], &subnet))
-			continue;
-		elements_begin(&elements, nft, true, subnet.family == AF_INET ? LAN4 : LAN6, what);
-		first = subnet.bytes[0] << 8 | subnet.bytes[1];
-		for (unsigned block = first; block < first + (1U << (16 - subnet.prefix)); block++)
-			elements_add(&elements, (const uint8_t[]){block >> 8, block}, L_BLOCK);
-		elements_end(&elements);
-	}
-}
-
 static void change_local(struct nft *nft, bool add, const struct net_address *subnet, const char *bridge,
 			 const char *what)
 {
@@ -166,30 +146,6 @@ void nft_add_network(struct nft *nft, const struct net_network *network)
 void nft_remove_network(struct nft *nft, const struct net_network *network)
 {
 	change_network(nft, false, network);
-}
-
-static void change_counters(struct nft *nft, bool add, const struct net_member *member)
-{
-	static const enum nft_set sets4[] = {SENT4, SENT_LAN4, RECEIVED4, RECEIVED_LAN4};
-	static const enum nft_set sets6[] = {SENT6, SENT_LAN6, RECEIVED6, RECEIVED_LAN6};
-	const char *what = add ? "add the instance's counters" : "remove the instance's counters";
-
-	for (size_t i = 0; i < ARRAY_SIZE(sets4); i++) {
-		if (member->address4.family)
-			change_one(nft, add, sets4[i], member->address4.bytes, L_IP4, what);
-		if (member->address6.family)
-			change_one(nft, add, sets6[i], member->address6.bytes, L_IP6, what);
-	}
-}
-
-void nft_add_counters(struct nft *nft, const struct net_member *member)
-{
-	change_counters(nft, true, member);
-}
-
-void nft_remove_counters(struct nft *nft, const struct net_member *member)
-{
-	change_counters(nft, false, member);
 }
 
 /* The key of one published port; returns its size. */
@@ -282,12 +238,10 @@ struct element {
 	uint8_t data[32];
 	uint32_t data_size;
 	char comment[NET_ID_SIZE];
-	uint64_t packets, bytes;
 };
 
 static void read_element(struct nftnl_set_elem *element, struct element *ret)
 {
-	const struct nftnl_expr *expr = NULL;
 	uint32_t size = 0;
 	const uint8_t *p;
 
@@ -300,12 +254,6 @@ static void read_element(struct nftnl_set_elem *element, struct element *ret)
 	p = nftnl_set_elem_get(element, NFTNL_SET_ELEM_USERDATA, &size);
 	if (p && size >= 3 && p[0] == 0 && p[1] + 2U <= size && p[1] > 0)
 		snprintf(ret->comment, sizeof(ret->comment), "%.*s", p[1] - 1, (const char *)p + 2);
-	if (nftnl_set_elem_is_set(element, NFTNL_SET_ELEM_EXPR))
-		expr = nftnl_set_elem_get(element, NFTNL_SET_ELEM_EXPR, &size);
-	if (expr) {
-		ret->packets = nftnl_expr_get_u64(expr, NFTNL_EXPR_CTR_PACKETS);
-		ret->bytes = nftnl_expr_get_u64(expr, NFTNL_EXPR_CTR_BYTES);
-	}
 }
 
 static int parse_element(const struct nlmsghdr *message, void *data, struct error *e)
@@ -410,51 +358,4 @@ void nft_remove_ports(struct nft *nft, const struct net_member *member, const st
 			found = 0;
 		}
 	}
-}
-
-static int read_counter(struct nft *nft, enum nft_set which4, enum nft_set which6, const struct net_member *member,
-			uint64_t *ret_bytes, uint64_t *ret_packets, struct error *e)
-{
-	const struct net_address *addresses[] = {&member->address4, &member->address6};
-	const enum nft_set sets[] = {which4, which6};
-	int r = 0;
-
-	*ret_bytes = *ret_packets = 0;
-	for (size_t i = 0; !r && i < ARRAY_SIZE(sets); i++) {
-		struct element element;
-
-		if (!addresses[i]->family)
-			continue;
-		r = find_element(nft, sets[i], addresses[i]->bytes, address_bits(addresses[i]->family) / 8, &element,
-				 e);
-		*ret_bytes += element.bytes;
-		*ret_packets += element.packets;
-	}
-	return r;
-}
-
-static uint64_t rest(uint64_t all, uint64_t part)
-{
-	return all > part ? all - part : 0;
-}
-
-/* The part first: what comes between the two looks makes the rest too large for a moment, never negative. */
-int nft_read_counters(struct nft *nft, const struct net_member *member, struct net_counters *ret, struct error *e)
-{
-	struct net_traffic *lan = &ret->lan, *wan = &ret->wan, all;
-	int r = read_counter(nft, SENT_LAN4, SENT_LAN6, member, &lan->sent_bytes, &lan->sent_packets, e)
-		    ?: read_counter(nft, RECEIVED_LAN4, RECEIVED_LAN6, member, &lan->received_bytes,
-				    &lan->received_packets, e)
-		    ?: read_counter(nft, SENT4, SENT6, member, &all.sent_bytes, &all.sent_packets, e)
-		    ?: read_counter(nft, RECEIVED4, RECEIVED6, member, &all.received_bytes, &all.received_packets, e);
-
-	if (r)
-		return r;
-	*wan = (struct net_traffic){
-	    .sent_bytes = rest(all.sent_bytes, lan->sent_bytes),
-	    .sent_packets = rest(all.sent_packets, lan->sent_packets),
-	    .received_bytes = rest(all.received_bytes, lan->received_bytes),
-	    .received_packets = rest(all.received_packets, lan->received_packets),
-	};
-	return 0;
 }

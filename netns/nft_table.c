@@ -16,12 +16,11 @@
 
 #include "base/str.h"
 #include "netns/address.h"
-#include "netns/link.h"
 
 /* ---- sets and maps ---- */
 
 /* nft(8)'s numbers for types, which it needs to print sets; a concatenation is six bits each. */
-enum { T_FAMILY = 2, T_INTEGER = 4, T_IP4 = 7, T_IP6 = 8, T_PROTOCOL = 12, T_PORT = 13, T_NAME = 41 };
+enum { T_FAMILY = 2, T_IP4 = 7, T_IP6 = 8, T_PROTOCOL = 12, T_PORT = 13, T_NAME = 41 };
 #define T2(a, b) ((a) << 6 | (b))
 #define T3(a, b, c) (T2(a, b) << 6 | (c))
 
@@ -29,7 +28,6 @@ static const struct {
 	const char *name;
 	uint32_t key_type, key_size, data_type, data_size, flags;
 	uint8_t fields[2]; /* of a concatenation of intervals: the fields' sizes */
-	bool counter;
 } sets[_SET_N] = {
     [BRIDGES] = {"bridges", T_NAME, L_NAME},		 /* whose members we route for */
     [OUTWARD] = {"outward", T_NAME, L_NAME},		 /* of these: may leave the host */
@@ -43,35 +41,18 @@ static const struct {
     [OPENED4] = {"opened4", T_NAME, L_NAME}, /* uplinks that forward only because of us */
     [OPENED6] = {"opened6", T_NAME, L_NAME},
     [OPENED_FAMILIES] = {"opened_families", T_FAMILY, 1},
-    [LAN4] = {"lan4", T_INTEGER, L_BLOCK}, /* the first 16 bits of an address */
-    [LAN6] = {"lan6", T_INTEGER, L_BLOCK},
     [PORTS4] = {"ports4", T3(T_IP4, T_PROTOCOL, T_PORT), L_IP4 + 2 * L_FIELD, T2(T_IP4, T_PORT), L_IP4 + L_FIELD,
 		NFT_SET_MAP},
     [PORTS6] = {"ports6", T3(T_IP6, T_PROTOCOL, T_PORT), L_IP6 + 2 * L_FIELD, T2(T_IP6, T_PORT), L_IP6 + L_FIELD,
 		NFT_SET_MAP},
     [PORTS4_ANY] = {"ports4_any", T2(T_PROTOCOL, T_PORT), 2 * L_FIELD, T2(T_IP4, T_PORT), L_IP4 + L_FIELD, NFT_SET_MAP},
     [PORTS6_ANY] = {"ports6_any", T2(T_PROTOCOL, T_PORT), 2 * L_FIELD, T2(T_IP6, T_PORT), L_IP6 + L_FIELD, NFT_SET_MAP},
-    [SENT4] = {"sent4", T_IP4, L_IP4, .counter = true},
-    [SENT6] = {"sent6", T_IP6, L_IP6, .counter = true},
-    [SENT_LAN4] = {"sent_lan4", T_IP4, L_IP4, .counter = true},
-    [SENT_LAN6] = {"sent_lan6", T_IP6, L_IP6, .counter = true},
-    [RECEIVED4] = {"received4", T_IP4, L_IP4, .counter = true},
-    [RECEIVED6] = {"received6", T_IP6, L_IP6, .counter = true},
-    [RECEIVED_LAN4] = {"received_lan4", T_IP4, L_IP4, .counter = true},
-    [RECEIVED_LAN6] = {"received_lan6", T_IP6, L_IP6, .counter = true},
-};
-
-/* What counts as lan: private, link-local and carrier-grade ranges, IPv4 in whole blocks of /16.  All else is wan. */
-static const char *const lan_subnets[] = {
-    "10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10",
 };
 
 /* ---- chains and rules ---- */
 
 enum chain {
 	CHAIN_PORTS,
-	CHAIN_SENT,
-	CHAIN_RECEIVED,
 	CHAIN_NEW,
 	CHAIN_INSIDE,
 	CHAIN_OUTSIDE,
@@ -89,8 +70,6 @@ static const struct {
 	int32_t priority;
 } chains[_CHAIN_N] = {
     [CHAIN_PORTS] = {"ports"},
-    [CHAIN_SENT] = {"sent"},
-    [CHAIN_RECEIVED] = {"received"},
     [CHAIN_NEW] = {"new"},
     [CHAIN_INSIDE] = {"inside"},
     [CHAIN_OUTSIDE] = {"outside"},
@@ -157,32 +136,9 @@ struct step {
 	{                                                                                                              \
 		STEP_NET, 24, L_IP6, reg                                                                               \
 	}
-/* The first 16 bits of an address: key of LAN4 and LAN6, which the kernel keeps as bitmaps. */
-#define SBLOCK4(reg)                                                                                                   \
-	{                                                                                                              \
-		STEP_NET, 12, L_BLOCK, reg                                                                             \
-	}
-#define DBLOCK4(reg)                                                                                                   \
-	{                                                                                                              \
-		STEP_NET, 16, L_BLOCK, reg                                                                             \
-	}
-#define SBLOCK6(reg)                                                                                                   \
-	{                                                                                                              \
-		STEP_NET, 8, L_BLOCK, reg                                                                              \
-	}
-#define DBLOCK6(reg)                                                                                                   \
-	{                                                                                                              \
-		STEP_NET, 24, L_BLOCK, reg                                                                             \
-	}
 #define DPORT(reg)                                                                                                     \
 	{                                                                                                              \
 		STEP_DPORT, 0, 0, reg                                                                                  \
-	}
-/* Whether the packet comes by, goes by a bridge of ours: cheaper than a look into a set of names. */
-#define BY_OURS(key)                                                                                                   \
-	META(key, 0),                                                                                                  \
-	{                                                                                                              \
-		STEP_IS, LINK_GROUP_ROUTED, 4, 0                                                                       \
 	}
 #define IN(reg, set)                                                                                                   \
 	{                                                                                                              \
@@ -256,24 +212,12 @@ static const struct {
     {CHAIN_PORTS, {FAMILY4, TO_LOCAL, META(L4PROTO, 0), DPORT(1), MAP(0, PORTS4_ANY), {STEP_DNAT, NFPROTO_IPV4, 1, 0}}},
     {CHAIN_PORTS, {FAMILY6, TO_LOCAL, META(L4PROTO, 0), DPORT(1), MAP(0, PORTS6_ANY), {STEP_DNAT, NFPROTO_IPV6, 4, 0}}},
 
-    /*
-     * What is routed, by who has elements; and of that what is lan.  Between members of ours nothing is counted.  Every packet
-     * comes by here, so: few expressions, and no interval, which costs a packet as much as all the rest.
-     */
-    {CHAIN_SENT, {BY_OURS(OIFGROUP), RETURN}},
-    {CHAIN_SENT, {FAMILY4, SADDR4(0), IN(0, SENT4), DBLOCK4(1), IN(1, LAN4), IN(0, SENT_LAN4)}},
-    {CHAIN_SENT, {FAMILY6, SADDR6(0), IN(0, SENT6), DBLOCK6(4), IN(4, LAN6), IN(0, SENT_LAN6)}},
-    {CHAIN_RECEIVED, {FAMILY4, DADDR4(0), IN(0, RECEIVED4), SBLOCK4(1), IN(1, LAN4), IN(0, RECEIVED_LAN4)}},
-    {CHAIN_RECEIVED, {FAMILY6, DADDR6(0), IN(0, RECEIVED6), SBLOCK6(4), IN(4, LAN6), IN(0, RECEIVED_LAN6)}},
-
     /* From members. */
-    {CHAIN_INSIDE, {JUMP(CHAIN_SENT)}},
     {CHAIN_INSIDE, {CT_STATUS_HAS(IPS_DST_NAT), ACCEPT}},
     {CHAIN_INSIDE, {META(IIFNAME, 0), IN(0, OUTWARD), META(OIFNAME, 0), NOT_IN(0, BRIDGES), ACCEPT}},
     {CHAIN_INSIDE, {META(IIFNAME, 0), META(OIFNAME, 4), IN(0, PAIRS), ACCEPT}},
     {CHAIN_INSIDE, {DROP}},
     /* To members, from elsewhere. */
-    {CHAIN_OUTSIDE, {JUMP(CHAIN_RECEIVED)}},
     {CHAIN_OUTSIDE, {CT_STATUS_HAS(IPS_DST_NAT), ACCEPT}},
     {CHAIN_OUTSIDE, {DROP}},
 
@@ -299,13 +243,7 @@ static const struct {
     {CHAIN_POSTROUTING, {META(OIFNAME, 0), NOT_IN(0, BRIDGES), FAMILY4, SADDR4(0), IN(0, NAT4), {STEP_MASQUERADE}}},
     {CHAIN_POSTROUTING, {META(OIFNAME, 0), NOT_IN(0, BRIDGES), FAMILY6, SADDR6(0), IN(0, NAT6), {STEP_MASQUERADE}}},
 
-    /*
-     * Known connections are only counted, those of members and of others alike.  Whoever sets another group loses the
-     * counters, no safety: what is new is asked for by name.
-     */
     {CHAIN_FORWARD, {CT_STATE_ISNT(STATE_KNOWN), GOTO(CHAIN_NEW)}},
-    {CHAIN_FORWARD, {BY_OURS(IIFGROUP), GOTO(CHAIN_SENT)}},
-    {CHAIN_FORWARD, {BY_OURS(OIFGROUP), GOTO(CHAIN_RECEIVED)}},
 
     {CHAIN_NEW, {META(IIFNAME, 0), IN(0, BRIDGES), GOTO(CHAIN_INSIDE)}},
     {CHAIN_NEW, {META(OIFNAME, 0), IN(0, BRIDGES), GOTO(CHAIN_OUTSIDE)}},
@@ -477,11 +415,6 @@ static void add_set(struct nft *nft, enum nft_set i)
 {
 	/* For nft(8), which prints names of interfaces as "" otherwise: attribute 0, four bytes, host byte order. */
 	static const uint8_t host_order[] = {0, 4, 1, 0, 0, 0};
-	/* Likewise "typeof @nh,96,16" and "typeof @nh,64,16": network byte order, header 2, offset and length in bits. */
-	static const uint8_t block4[] = {0, 4, 2, 0, 0, 0, 3, 38, 0, 4, 7, 0, 0, 0,  1, 30, 0, 4, 0, 0,	 0, 0, 1,
-					 4, 0, 0, 0, 0, 2, 4, 2,  0, 0, 0, 3, 4, 96, 0, 0,  0, 4, 4, 16, 0, 0, 0};
-	static const uint8_t block6[] = {0, 4, 2, 0, 0, 0, 3, 38, 0, 4, 7, 0, 0, 0,  1, 30, 0, 4, 0, 0,	 0, 0, 1,
-					 4, 0, 0, 0, 0, 2, 4, 2,  0, 0, 0, 3, 4, 64, 0, 0,  0, 4, 4, 16, 0, 0, 0};
 	struct nftnl_set *set = nft_checked(nftnl_set_alloc());
 	char what[64];
 
@@ -490,7 +423,7 @@ static void add_set(struct nft *nft, enum nft_set i)
 	nftnl_set_set_str(set, NFTNL_SET_NAME, sets[i].name);
 	nftnl_set_set_u32(set, NFTNL_SET_FAMILY, NFPROTO_INET);
 	nftnl_set_set_u32(set, NFTNL_SET_ID, i + 1);
-	nftnl_set_set_u32(set, NFTNL_SET_FLAGS, sets[i].flags | (sets[i].counter ? NFT_SET_EXPR : 0));
+	nftnl_set_set_u32(set, NFTNL_SET_FLAGS, sets[i].flags);
 	nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, sets[i].key_type);
 	nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, sets[i].key_size);
 	if (sets[i].data_size) {
@@ -499,12 +432,8 @@ static void add_set(struct nft *nft, enum nft_set i)
 	}
 	if (sets[i].key_type == T_NAME || sets[i].key_type == T_FAMILY)
 		nftnl_set_set_data(set, NFTNL_SET_USERDATA, host_order, sizeof(host_order));
-	if (i == LAN4 || i == LAN6)
-		nftnl_set_set_data(set, NFTNL_SET_USERDATA, i == LAN4 ? block4 : block6, sizeof(block4));
 	if (sets[i].fields[0])
 		nftnl_set_set_data(set, NFTNL_SET_DESC_CONCAT, sets[i].fields, sizeof(sets[i].fields));
-	if (sets[i].counter)
-		nftnl_set_add_expr(set, nft_checked(nftnl_expr_alloc("counter")));
 	nftnl_set_nlmsg_build_payload(nft_add_message(nft, NFT_MSG_NEWSET, NLM_F_CREATE, what), set);
 	nftnl_set_free(set);
 }
@@ -554,7 +483,6 @@ void nft_lay_structure(struct nft *nft)
 		add_chain(nft, i);
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
 		add_rule(nft, i);
-	nft_add_lan(nft, lan_subnets, ARRAY_SIZE(lan_subnets));
 }
 
 const char *nft_set_name(enum nft_set set)

@@ -17,7 +17,7 @@
 #define NFT_FORWARD "forward"
 
 /* Sizes in keys and values; a field of a concatenation is padded to four bytes. */
-enum { L_NAME = 16, L_IP4 = 4, L_IP6 = 16, L_FIELD = 4, L_BLOCK = 2 };
+enum { L_NAME = 16, L_IP4 = 4, L_IP6 = 16, L_FIELD = 4 };
 
 enum nft_set {
 	BRIDGES,
@@ -30,32 +30,19 @@ enum nft_set {
 	OPENED4,
 	OPENED6,
 	OPENED_FAMILIES,
-	LAN4,
-	LAN6,
 	PORTS4,
 	PORTS6,
 	PORTS4_ANY,
 	PORTS6_ANY,
-	SENT4,
-	SENT6,
-	SENT_LAN4,
-	SENT_LAN6,
-	RECEIVED4,
-	RECEIVED6,
-	RECEIVED_LAN4,
-	RECEIVED_LAN6,
 	_SET_N
 };
 
 const char *nft_set_name(enum nft_set set);
 
-/* Everything that does not depend on records: sets, chains, rules, the subnets of the lan. */
+/* Everything that does not depend on records: sets, chains, rules. */
 void nft_lay_structure(struct nft *nft);
 
 /* How many rules the chain NFT_FORWARD has when nobody took some. */
 uint32_t nft_forward_rules(void);
-
-/* Fills LAN4 and LAN6 with the blocks of 16 bits of subnets, none of which is smaller. */
-void nft_add_lan(struct nft *nft, const char *const *subnets, size_t n);
 
 #endif

@@ -72,7 +72,6 @@ static int add_elements(struct host *host, const struct net_member *member, cons
 	int r;
 
 	nft_begin(&host->nft);
-	nft_add_counters(&host->nft, member);
 	nft_add_ports(&host->nft, member, new, n);
 	r = nft_commit(&host->nft, e);
 	if (r == -EEXIST || r == -EBUSY)
@@ -122,9 +121,6 @@ void ports_remove(struct host *host, const struct net_member *member)
 
 	if (store_load_ports(&host->store, member->id, member->name, &ports, &n, NULL))
 		n = 0;
-	nft_begin(&host->nft);
-	nft_remove_counters(&host->nft, member);
-	(void)!nft_commit(&host->nft, NULL); /* without a table there is nothing to remove */
 	nft_remove_ports(&host->nft, member, ports, n);
 	flows_forget_to(member, ports, n);
 }

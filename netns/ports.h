@@ -20,7 +20,7 @@
 int ports_prepare(struct host *host, const struct net_network *network, const struct net_member *member,
 		  const struct net_port *ports, size_t n, struct error *e) must_check;
 
-/* The elements of a member that has just joined: its counters, and what ports_prepare() recorded. */
+/* The elements of a member that has just joined: what ports_prepare() recorded. */
 int ports_lead(struct host *host, const struct net_member *member, const struct net_port *ports, size_t n,
 	       struct error *e) must_check;
 
@@ -31,7 +31,7 @@ int ports_lead(struct host *host, const struct net_member *member, const struct 
  */
 bool ports_need_hairpin(void);
 
-/* What leads to a member that leaves, its counters included. */
+/* What leads to a member that leaves. */
 void ports_remove(struct host *host, const struct net_member *member);
 
 /* br_netfilter may have come after the members that publish. */

@@ -6,7 +6,7 @@
  *   STATE/networks/NAME/leases/ADDRESS     whose address it is: id, then the path of the instance's state (lease.h)
  *   STATE/networks/NAME/hosts              names of its members (hosts.h)
  *   STATE/networks/NAME/mirrors/ID         an instance's own hosts file (hosts.h)
- *   STATE/networks/NAME/ready              the index of the bridge when it was set up
+ *   STATE/networks/NAME/ready              the index of the bridge when it was set up, and the number of its counters
  *   STATE/members/ID/if-NAME               one interface of one instance (struct net_member)
  *   STATE/members/ID/ports-NAME            what it publishes, one port per line
  *   STATE/members/ID/hosts                 names of its neighbours, where it is on several networks

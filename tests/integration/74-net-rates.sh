@@ -60,3 +60,50 @@ like 'to the lan: 2 of 528' "$counted" 'lan=1056/2/[0-9]+/2'
 total=$(sed -n 's/.*total=\([0-9]*\).*/\1/p' <<<"$counted")
 check 'the whole is more: neighbours, headers' test "$total" -gt $((3084 + 1056 + 728))
 like 'all are listed without a name' "$(net h counters | cut -d ' ' -f 1 | sort | tr '\n' ' ')" 'a b c '
+
+# Counters are no rules: who flushes those does not reach them.  One who takes them off the bridge gets new ones laid.
+on h nft flush ruleset
+is 'a flush of all rules leaves them' "$(net h counters c | grep -o 'wan=.*')" "$(grep -o 'wan=.*' <<<"$counted")"
+net h repair >/dev/null
+ask c udp 192.0.2.2 53 1000 >/dev/null
+like 'and they count on' "$(net h counters c)" 'wan=4112/4/'
+
+serve out udp 2001:db8::2 53
+ip_on out -6 addr add fd99::5/128 dev eth0
+serve out udp fd99::5 53
+ip_on h -6 route add fd99::5/128 via 2001:db8::2
+before=$(net h counters c)
+ask c udp 2001:db8::2 53 1000 >/dev/null
+ask c udp fd99::5 53 500 >/dev/null
+# sent KEY TEXT: its packets
+sent() { sed -n "s/.*$1=[0-9]*\/\([0-9]*\).*/\1/p" <<<"$2"; }
+after=$(net h counters c)
+is 'IPv6 to the world' "$(($(sent wan "$after") - $(sent wan "$before")))" 1
+check 'IPv6 to the lan' test "$(sent lan "$after")" -gt "$(sent lan "$before")"
+
+# A published port: the source is kept, so the class is that of who came.
+check 'a port' net h publish c 192.0.2.1:8053:53/udp
+serve c udp "$(net h members c | sed -n 's/.*address4=\([0-9.]*\).*/\1/p')" 53
+before=$(net h counters c)
+ask out udp 192.0.2.1 8053 100 >/dev/null
+is 'by a published port, from the world' "$(($(sent wan "$(net h counters c)") - $(sent wan "$before")))" 1
+
+c4=$(net h members c | sed -n 's/.*address4=\([0-9.]*\).*/\1/p')
+net h leave c >/dev/null
+join h d network=default address="$c4"
+like 'the next with this address counts from zero' "$(net h counters d)" 'lan=0/0/0/0 wan=0/0/0/0'
+on h tc qdisc del dev holm-default clsact
+net h repair >/dev/null
+ask d udp 192.0.2.2 53 1000 >/dev/null
+like 'taken off the bridge, they are made anew' "$(net h counters d)" 'wan=1028/1/'
+on h tc qdisc del dev holm-default clsact
+# The kernel keeps the map for a moment, and who joins in it is not counted.
+joined_is_counted() {
+	net h leave e >/dev/null
+	join h e network=default
+	ask e udp 192.0.2.2 53 1000 >/dev/null
+	net h counters e | grep -q 'wan=1028/1/'
+}
+check 'and by the next that joins' wait_for 20 joined_is_counted
+ask d udp 192.0.2.2 53 1000 >/dev/null
+like 'for the others too' "$(net h counters d)" 'wan=1028/1/'
