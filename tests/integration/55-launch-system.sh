@@ -9,10 +9,8 @@
 [ -x /lib/systemd/systemd ] || skip_all 'no systemd on this host'
 
 # An overlay's upper folder may not lie below its lower one, so what the instance writes is kept in memory.
-data=$work/memory/data
-mkdir "$work/memory"
-mount -t tmpfs -o mode=700 holm-test "$work/memory"
-trap 'status=$?; remove_all; umount "$work/memory"; (exit $status); finish' EXIT
+data=$(mktemp -d /dev/shm/holm-test.XXXXXX)
+trap 'status=$?; remove_all; rm -rf "$data"; (exit $status); finish' EXIT
 system=$prefix-system
 
 is_up() {
