@@ -14,18 +14,27 @@ static const struct option rows[] = {
     OPTION(struct remove_options, force, "force", 'f', FLAG, NULL, "kill it first if it runs"),
 };
 
+/* Locked it is looked at, as it may just be being started; it is stopped unlocked, as its monitor takes the lock at its end. */
 static int stop_first(struct invocation *call, struct instance *i, bool force, struct error *e)
 {
 	const struct instance_stop now = {.timeout = 0};
-	struct instance_state state;
-	int r = instance_look(&call->runtime, i, call->arena, &state, e);
 
-	if (r)
-		return force ? instance_stop(&call->runtime, i, &now, e) : r;
-	if (instance_is_active(&state) && !force)
-		return error_refuse(e, ERROR_STATE, "instance '%s' is %s: stop it first, or --force", i->name,
-				    instance_status_name(state.status));
-	return instance_is_active(&state) || state.has_container ? instance_stop(&call->runtime, i, &now, e) : 0;
+	for (;;) {
+		struct instance_state state;
+		int r = instance_lock(i, e);
+
+		if (!r)
+			r = instance_look(&call->runtime, i, call->arena, &state, e);
+		if (r || (!instance_is_active(&state) && !state.has_container))
+			return r;
+		if (instance_is_active(&state) && !force)
+			return error_refuse(e, ERROR_STATE, "instance '%s' is %s: stop it first, or --force", i->name,
+					    instance_status_name(state.status));
+		instance_unlock(i);
+		r = instance_stop(&call->runtime, i, &now, e);
+		if (r)
+			return r;
+	}
 }
 
 static int remove_one(struct invocation *call, struct instance *i, const void *data, struct error *e)
@@ -34,8 +43,6 @@ static int remove_one(struct invocation *call, struct instance *i, const void *d
 	bool removes_itself = i->record.remove;
 	int r = stop_first(call, i, o->force, e);
 
-	if (!r)
-		r = instance_lock(i, e);
 	/* --rm: its end took it away. */
 	if (r && removes_itself && e->kind == ERROR_NOT_FOUND)
 		return 0;

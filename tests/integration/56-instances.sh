@@ -89,6 +89,23 @@ refuses 'kill of a label that nobody has' "has the label 'part=no'" holm kill --
 holm remove --force --label part=api
 check 'remove by label' holm remove --force --label tier=web
 is 'they are gone' "$(names)" 'data '
+# Removing waits for who is at work on it; what that has started meanwhile must not lose its folder.
+launch raced sleep 1000 >/dev/null
+holm stop "$prefix-raced"
+exec {lock}<"$data/instances/$prefix-raced"
+flock "$lock"
+holm remove --force "$prefix-raced" >/dev/null 2>&1 {lock}<&- &
+remover=$!
+waits() { grep -qE '^(35|230|101|115) ' "/proc/$1/syscall"; } # nanosleep(2)
+wait_for 10 waits $remover
+kill -STOP $remover
+exec {lock}<&-
+check 'an instance is started while somebody waits to remove it' holm start "$prefix-raced"
+raced=$(pid_of "$prefix-raced")
+kill -CONT $remover
+check 'it is removed' wait $remover
+check 'stopped, not from under its feet' eval '[ -n "$raced" ] && [ ! -e "/proc/$raced" ]'
+
 holm remove --force "$prefix-data"
 is 'with all that they had' "$(find "$data/instances" "$data/ids" "$data/tmp" -mindepth 1 -maxdepth 1)" ''
 
