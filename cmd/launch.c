@@ -276,12 +276,10 @@ static int dry_run(struct invocation *call, struct instance *i, struct error *e)
 }
 
 /* What could not be started leaves nothing but its error. */
-static int start(struct invocation *call, struct instance *i, struct error *e)
+static int start(struct invocation *call, struct instance *i, struct spec *spec, struct error *e)
 {
-	int r = instance_set_up(i, true, e);
+	int r = monitor_start(&call->runtime, i, spec, e);
 
-	if (!r)
-		r = monitor_start(&call->runtime, i, e);
 	if (r) {
 		struct error ignored;
 
@@ -318,6 +316,7 @@ static int run(struct invocation *call, void *ignored, char **operands, size_t n
 {
 	auto_instance i = INSTANCE_INIT;
 	struct config_options options;
+	auto_spec spec = {0};
 	bool help;
 	int r;
 
@@ -333,17 +332,18 @@ static int run(struct invocation *call, void *ignored, char **operands, size_t n
 	}
 	if (!options.name)
 		options.name = instance_invent_name(&call->runtime, call->arena);
-	r = launch_make(&call->runtime, &options, &i, e);
+	r = launch_make(&call->runtime, &options, &i, &spec, e);
 	if (r)
 		return r;
 	if (options.dry_run)
 		return dry_run(call, &i, e);
+	i.record.up = true;
 	r = instance_publish(&call->runtime, &i, e);
 	if (r) {
 		launch_discard(&call->runtime, &i);
 		return r;
 	}
-	r = start(call, &i, e);
+	r = start(call, &i, &spec, e);
 	if (r)
 		return r;
 	if ((options.interactive || options.terminal) && !options.detach)

@@ -249,6 +249,7 @@ static const char *shorten(struct arena *arena, const char *json)
 static int make(struct applying *a, const struct config_options *o, struct error *e)
 {
 	auto_instance i = INSTANCE_INIT;
+	auto_spec spec = {0};
 	int r;
 
 	str_addf(&a->out, "%s: %s\n", o->name, a->how->pretend ? "would be made" : "made");
@@ -256,12 +257,12 @@ static int make(struct applying *a, const struct config_options *o, struct error
 		struct config_options pretended = *o;
 
 		pretended.dry_run = true;
-		r = launch_make(&a->call->runtime, &pretended, &i, e);
+		r = launch_make(&a->call->runtime, &pretended, &i, &spec, e);
 		if (!r)
 			launch_discard(&a->call->runtime, &i);
 		return r;
 	}
-	r = launch_make(&a->call->runtime, o, &i, e);
+	r = launch_make(&a->call->runtime, o, &i, &spec, e);
 	if (r)
 		return r;
 	r = instance_publish(&a->call->runtime, &i, e);

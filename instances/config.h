@@ -66,9 +66,10 @@ struct config_base {
 	const uint32_t *first_id;	  /* of the instance's own range; NULL: take one */
 };
 
-/* The text of config.json, for people; the caller frees it.  What it means is checked (spec_parse()). */
+/* The text of config.json, for people; the caller frees it.  What it means is checked: *ret_spec is that text, parsed; the caller's,
+   too. */
 int config_build(const struct runtime *runtime, const struct config_options *options, const struct config_base *base,
-		 char **ret_text, struct error *e) must_check;
+		 char **ret_text, struct spec *ret_spec, struct error *e) must_check;
 
 /* The first id of the range that a config maps to the container's 0; 0: it has no range of its own. */
 uint32_t config_first_id(const struct spec *spec);

@@ -68,14 +68,13 @@ static int (*const parts[])(struct config_builder *b) = {
 };
 
 int config_build(const struct runtime *runtime, const struct config_options *options, const struct config_base *base,
-		 char **ret_text, struct error *e)
+		 char **ret_text, struct spec *ret_spec, struct error *e)
 {
 	static const enum spec_namespace_type always[] = {SPEC_NS_PID, SPEC_NS_IPC, SPEC_NS_UTS, SPEC_NS_MOUNT,
 							  SPEC_NS_CGROUP};
 	auto_arena arena = ARENA_INIT;
 	struct config_builder b = {.runtime = runtime, .o = options, .base = base, .arena = &arena, .e = e};
 	auto_free char *text = NULL;
-	struct spec check;
 	int r = 0;
 
 	b.spec.version = SPEC_VERSION;
@@ -88,9 +87,7 @@ int config_build(const struct runtime *runtime, const struct config_options *opt
 		r = parts[i](&b);
 	if (!r) {
 		text = spec_encode(&b.spec, JSON_INDENT_TAB);
-		r = spec_parse(text, strlen(text), "config.json", &check, e);
-		if (!r)
-			spec_release(&check);
+		r = spec_parse(text, strlen(text), "config.json", ret_spec, e);
 	}
 	arena_release(&b.spec.arena);
 	if (r) {

@@ -528,7 +528,7 @@ int instance_publish(const struct runtime *runtime, struct instance *i, struct e
 
 int instance_sync(const struct instance *i, struct error *e)
 {
-	static const char *const files[] = {INSTANCE_CONFIG, INSTANCE_RECORD};
+	static const char *const files[] = {INSTANCE_CONFIG, INSTANCE_RECORD, ROOT_RECORD};
 
 	for (size_t n = 0; n < ARRAY_SIZE(files); n++) {
 		auto_fd fd = openat(i->folder, files[n], O_RDONLY | O_NOFOLLOW | O_CLOEXEC);

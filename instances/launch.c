@@ -26,6 +26,7 @@ static void source_release(struct source *source)
 	arena_release(&source->arena);
 }
 
+#define SOURCE_INIT ((struct source){.root = -1})
 #define auto_source __attribute__((cleanup(source_release))) struct source
 
 /* An image file (squashfs, erofs) has no defaults. */
@@ -34,29 +35,25 @@ static bool is_stored(const struct config_options *options)
 	return options->image && *options->image != '/';
 }
 
-static int open_source(const struct store *store, const struct config_options *options, int folder, struct source *ret,
-		       struct error *e)
+static int load_image(const struct store *store, const struct config_options *options, struct source *source,
+		      struct error *e)
 {
-	const struct root_view view = {.user_namespace = -1, .read_only = true};
-	int r = 0;
-
-	if (is_stored(options))
-		r = image_load(store, options->image, &ret->arena, &ret->image, e);
-	return r ? r : root_open(store, folder, &view, &ret->root, e);
+	return is_stored(options) ? image_load(store, options->image, &source->arena, &source->image, e) : 0;
 }
 
 static int build(const struct runtime *runtime, const struct store *store, const struct config_options *options,
-		 int folder, const uint32_t *first_id, bool make_volumes, char **ret_text, struct error *e)
+		 struct source *source, int folder, const uint32_t *first_id, bool make_volumes, char **ret_text,
+		 struct spec *ret_spec, struct error *e)
 {
-	auto_source source = {.root = -1};
-	struct config_base base = {.store = store, .first_id = first_id, .make_volumes = make_volumes, .root = -1};
-	int r = open_source(store, options, folder, &source, e);
+	const struct root_view view = {.user_namespace = -1, .read_only = true, .is_bare = true};
+	struct config_base base = {.store = store, .first_id = first_id, .make_volumes = make_volumes};
+	int r = root_open(store, folder, &view, &source->root, e);
 
 	if (r)
 		return r;
-	base.root = source.root;
-	base.image = is_stored(options) ? &source.image.config : NULL;
-	return config_build(runtime, options, &base, ret_text, e);
+	base.root = source->root;
+	base.image = is_stored(options) ? &source->image.config : NULL;
+	return config_build(runtime, options, &base, ret_text, ret_spec, e);
 }
 
 static int set_labels(struct instance *i, const struct config_options *options, struct error *e)
@@ -73,19 +70,23 @@ static int set_labels(struct instance *i, const struct config_options *options, 
 }
 
 static int fill(const struct runtime *runtime, const struct store *store, const struct config_options *options,
-		struct instance *i, struct error *e)
+		struct instance *i, struct spec *ret_spec, struct error *e)
 {
-	const struct root_request request = {
+	struct root_request request = {
 	    .image = options->image,
 	    .folder = options->rootfs,
 	    .size = options->size.present ? options->size.value : 0,
 	    .inodes = options->inodes.present ? options->inodes.value : 0,
 	};
+	auto_source source = SOURCE_INIT;
 	auto_free char *text = NULL;
-	int r = root_create(store, i->folder, i->name, &request, e);
+	int r = load_image(store, options, &source, e);
 
+	request.loaded = is_stored(options) ? &source.image : NULL;
 	if (!r)
-		r = build(runtime, store, options, i->folder, NULL, !options->dry_run, &text, e);
+		r = root_create(store, i->folder, i->name, &request, e);
+	if (!r)
+		r = build(runtime, store, options, &source, i->folder, NULL, !options->dry_run, &text, ret_spec, e);
 	if (!r)
 		r = set_labels(i, options, e);
 	if (r)
@@ -98,9 +99,10 @@ static int fill(const struct runtime *runtime, const struct store *store, const 
 }
 
 int launch_make(const struct runtime *runtime, const struct config_options *options, struct instance *ret,
-		struct error *e)
+		struct spec *ret_spec, struct error *e)
 {
 	auto_instance i = INSTANCE_INIT;
+	auto_spec spec = {0};
 	auto_store store = STORE_INIT;
 	int r;
 
@@ -113,13 +115,15 @@ int launch_make(const struct runtime *runtime, const struct config_options *opti
 	if (r)
 		return r;
 	store.rootless = runtime->rootless;
-	r = fill(runtime, &store, options, &i, e);
+	r = fill(runtime, &store, options, &i, &spec, e);
 	if (r) {
 		launch_discard(runtime, &i);
 		return r;
 	}
 	*ret = i;
 	i = INSTANCE_INIT;
+	*ret_spec = spec;
+	spec = (struct spec){0};
 	return 0;
 }
 
@@ -178,17 +182,20 @@ int launch_remove(const struct runtime *runtime, struct instance *i, struct erro
 int launch_rebuild(const struct runtime *runtime, const struct config_options *options, const struct instance *i,
 		   char **ret_text, struct error *e)
 {
+	auto_source source = SOURCE_INIT;
 	auto_store store = STORE_INIT;
-	struct spec spec;
+	auto_spec spec = {0}, built = {0};
 	uint32_t first;
 	int r = instance_load_spec(i, &spec, e);
 
 	if (r)
 		return r;
 	first = config_first_id(&spec);
-	spec_release(&spec);
 	r = store_open(runtime->data, false, &store, e);
 	store.rootless = runtime->rootless;
-	return r ? r
-		 : build(runtime, &store, options, i->folder, first ? &first : NULL, !options->dry_run, ret_text, e);
+	if (!r)
+		r = load_image(&store, options, &source, e);
+	return r
+		   ?: build(runtime, &store, options, &source, i->folder, first ? &first : NULL, !options->dry_run,
+			    ret_text, &built, e);
 }

@@ -10,10 +10,10 @@
 
 /*
  * Everything up to its name: the caller looks at it and calls instance_publish(), or launch_discard().  options->name is set.
- * In ret: labels, delay and --rm from the options; up is not set.
+ * In ret: labels, delay and --rm from the options; up is not set.  *ret_spec is its config.json; the caller releases it.
  */
 int launch_make(const struct runtime *runtime, const struct config_options *options, struct instance *ret,
-		struct error *e) must_check;
+		struct spec *ret_spec, struct error *e) must_check;
 void launch_discard(const struct runtime *runtime, struct instance *instance);
 
 /*

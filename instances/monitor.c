@@ -28,6 +28,7 @@
 #include "instances/health.h"
 #include "instances/history.h"
 #include "instances/ledger.h"
+#include "instances/log_read.h"
 #include "instances/overcommit.h"
 #include "instances/restart.h"
 #include "instances/shared.h"
@@ -161,14 +162,28 @@ static bool is_taken(const struct run *run)
 	return !fcntl(run->state, F_OFD_GETLK, &lock) && lock.l_type != F_UNLCK;
 }
 
+static bool is_of_this_boot(const struct shared *s)
+{
+	char boot_id[BOOT_ID_SIZE];
+
+	return *s->boot_id && !proc_boot_id(boot_id) && str_equal(boot_id, s->boot_id);
+}
+
 /* ---- the log, from here ---- */
 
-/* The place of the writer, of which a new instance has none. */
+/*
+ * The place of the writer, of which a new instance has none.  What a crash of the host left of run/state may be older than the files
+ * are: these say which is the last.
+ */
 static void prepare_log(struct run *run)
 {
 	const struct spec_holm *holm = run->has_spec ? run->spec.holm : NULL;
 	struct log_shared *log = &run->shared->log;
+	struct log_position end = {0};
+	struct error ignored;
 
+	if (!is_of_this_boot(run->shared) && !log_find_end(run->log, &end, &ignored) && end.segment > log->segment)
+		log->segment = end.segment;
 	if (!log->segment)
 		log->segment = 1;
 	log->size = holm && holm->log.size ? (uint64_t)holm->log.size : LOG_DEFAULT_SIZE;
@@ -394,15 +409,18 @@ static int become_keeper(struct run *run, struct error *e)
 
 /* ---- a run ---- */
 
-/* Where the output of this run begins; opening the log finds its end. */
+/* Where the output of this run begins; opening the log finds its end.  The files of one that never ran are made by its worker. */
 static void note_begin(struct run *run)
 {
 	struct shared *s = run->shared;
+	char name[32];
 	struct log log;
 
-	if (log_open(&log, run->log, &s->log))
-		return;
-	log_close(&log);
+	if (!faccessat(run->log, log_name(s->log.segment, ".log", name), F_OK, AT_SYMLINK_NOFOLLOW)) {
+		if (log_open(&log, run->log, &s->log))
+			return;
+		log_close(&log);
+	}
 	s->begin_segment = s->log.segment;
 	s->begin_data = s->log.data;
 	s->begin_index = s->log.index;
@@ -466,8 +484,11 @@ static int launch(struct run *run, struct error *e)
 {
 	auto_stdio stdio = {{-1, -1, -1}};
 	struct container_monitored monitored = {.pidfd = -1, .console = -1, .notify = -1};
-	const struct container_create request = {
-	    .id = run->instance->name, .bundle = run->instance->path, .detach = true, .monitored = &monitored};
+	const struct container_create request = {.id = run->instance->name,
+						 .bundle = run->instance->path,
+						 .detach = true,
+						 .monitored = &monitored,
+						 .spec = &run->spec};
 	struct shared *s = run->shared;
 	struct error ignored;
 	int status, r;
@@ -532,13 +553,6 @@ static void delete_container(struct run *run)
 
 	if (container_delete(run->runtime, run->instance->name, true, &e))
 		say(run, "%s", error_format(&e, text, sizeof(text)));
-}
-
-static bool is_of_this_boot(const struct shared *s)
-{
-	char boot_id[BOOT_ID_SIZE];
-
-	return !proc_boot_id(boot_id) && str_equal(boot_id, s->boot_id);
 }
 
 static int record_end(struct run *run, struct instance_end *end, const struct cgroup_end *resources, struct error *e)
@@ -832,14 +846,19 @@ static bool is_left(const struct run *run)
 	       !container_state(run->runtime, run->instance->name, &arena, &state, &ignored);
 }
 
-int monitor_start(const struct runtime *runtime, const struct instance *instance, struct error *e)
+int monitor_start(const struct runtime *runtime, const struct instance *instance, struct spec *known, struct error *e)
 {
 	auto_run run = RUN_INIT;
 	struct instance_end end;
 	int r = run_open(&run, runtime, instance, true, e);
 
-	if (!r)
+	if (known) {
+		run.spec = *known;
+		*known = (struct spec){0};
+		run.has_spec = true;
+	} else if (!r) {
 		r = load_spec(&run, e);
+	}
 	if (!r)
 		r = take_place(&run) ? 0 : end_waiting(&run, e);
 	if (!r && is_alive(&run))

@@ -60,9 +60,11 @@ const char *monitor_health_name(enum monitor_health health);
 /*
  * Starts the instance: returns when its payload runs, and with holm.notify when it is ready; or with the reason why it does
  * not.  Storage and networks come with the container (its config.json says so).  What is left of an earlier run (a container
- * that has ended and was not deleted) is recorded and deleted first.  ERROR_STATE: it runs.
+ * that has ended and was not deleted) is recorded and deleted first.  known: its config.json, by who has read it already, which is
+ * taken; NULL: it is read.  ERROR_STATE: it runs.
  */
-int monitor_start(const struct runtime *runtime, const struct instance *instance, struct error *e) must_check;
+int monitor_start(const struct runtime *runtime, const struct instance *instance, struct spec *known,
+		  struct error *e) must_check;
 
 /* What is known of it; never fails: nobody there is MONITOR_NONE. */
 void monitor_look(const struct instance *instance, struct monitor_state *ret);

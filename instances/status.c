@@ -121,7 +121,7 @@ int instance_start(const struct runtime *runtime, struct instance *i, struct err
 	if (!r)
 		r = instance_set_up(i, true, e);
 	if (!r) {
-		r = monitor_start(runtime, i, e);
+		r = monitor_start(runtime, i, NULL, e);
 		if (r) {
 			struct error ignored;
 

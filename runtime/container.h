@@ -66,6 +66,7 @@ struct container_create {
 	/* run only */
 	bool detach, keep, no_subreaper;
 	struct container_monitored *monitored; /* with detach: somebody stays beside it; NULL: nobody does */
+	const struct spec *spec;	       /* config.json, by who has read it already; borrowed; NULL: it is read */
 };
 
 /*

@@ -90,7 +90,8 @@ static void creation_release(struct creation *c)
 	rootfs_release(&c->rootfs);
 	free(c->interfaces);
 	free(c->ports);
-	spec_release(&c->spec);
+	if (!c->request->spec)
+		spec_release(&c->spec);
 	arena_release(&c->arena);
 }
 
@@ -117,12 +118,24 @@ static int open_bundle(struct creation *c, struct error *e)
 	return 0;
 }
 
+/* A copy, as deep as what is changed while the plan is made. */
+static void copy_spec(struct creation *c)
+{
+	c->spec = *c->request->spec;
+	if (c->spec.holm)
+		c->spec.holm = arena_memdup(&c->arena, c->spec.holm, sizeof(*c->spec.holm));
+}
+
 static int load_spec(struct creation *c, struct error *e)
 {
 	int r = open_bundle(c, e);
 
 	if (r)
 		return r;
+	if (c->request->spec) {
+		copy_spec(c);
+		return 0;
+	}
 	if (c->request->config)
 		r = spec_load(AT_FDCWD, c->request->config, &c->spec, e);
 	else

@@ -348,6 +348,7 @@ int spec_parse_process(const char *text, size_t size, const char *name, struct a
 int spec_parse_resources(const char *text, size_t size, const char *name, struct arena *arena,
 			 struct spec_resources **ret, struct error *e) must_check;
 void spec_release(struct spec *spec);
+#define auto_spec __attribute__((cleanup(spec_release))) struct spec
 
 /* The text of a config.json that holds spec (indent > 0: for people); the caller frees it.  The same tables encode. */
 char *spec_encode(const struct spec *spec, int indent);

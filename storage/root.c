@@ -217,11 +217,11 @@ int root_renew_upper(const struct store *store, int folder, const struct root *r
 
 /* ---- create ---- */
 
-static int resolve_image(const struct store *store, const char *image, struct arena *arena, struct root *root,
-			 struct error *e)
+static int resolve_image(const struct store *store, const struct root_request *request, struct arena *arena,
+			 struct root *root, struct error *e)
 {
+	const char *image = request->image, *type;
 	struct image found;
-	const char *type;
 	auto_fd file = -1;
 	int r;
 
@@ -233,7 +233,9 @@ static int resolve_image(const struct store *store, const char *image, struct ar
 		r = fd_open(AT_FDCWD, image, O_RDONLY | O_NONBLOCK, NULL, &file, e);
 		return r ? r : loop_find_type(file, image, &type, e);
 	}
-	r = image_load(store, image, arena, &found, e);
+	if (request->loaded)
+		found = *request->loaded;
+	r = request->loaded ? 0 : image_load(store, image, arena, &found, e);
 	if (r)
 		return r;
 	if (!found.n_layers)
@@ -318,7 +320,7 @@ int root_create(const struct store *store, int folder, const char *name, const s
 	if (root_exists(folder))
 		return error_refuse(e, ERROR_EXISTS, "'%s' has a root already", name);
 	if (request->image)
-		r = resolve_image(store, request->image, &arena, &root, e);
+		r = resolve_image(store, request, &arena, &root, e);
 	if (r) {
 		error_context(e, "root of '%s'", name);
 		return r;

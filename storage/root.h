@@ -32,6 +32,8 @@
 #include "storage/quota.h"
 #include "storage/store.h"
 
+struct image;
+
 #define ROOT_RECORD "root.json"
 #define ROOT_UPPER "upper"
 #define ROOT_WORK "work"
@@ -59,6 +61,7 @@ struct root {
 /* What is asked for.  At most one of image, file and folder; an image that begins with '/' is a file. */
 struct root_request {
 	const char *image, *folder;
+	const struct image *loaded; /* that image, by who has loaded it already; borrowed; NULL: it is loaded */
 	int64_t size;
 	uint64_t inodes;
 	bool is_volatile; /* it will be opened so */
@@ -93,6 +96,8 @@ struct root_view {
 	int user_namespace; /* of the container, once it has its mappings; borrowed; -1: it has none of its own */
 	bool read_only;	    /* nothing is kept: mount points that init has to make go into memory */
 	bool is_volatile;   /* nothing is flushed to the disk; what was written is gone after a crash of the host */
+	bool
+	    is_bare; /* with read_only: nothing is mounted in it, holm alone reads.  One layer is then itself the tree */
 };
 
 /*

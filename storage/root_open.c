@@ -106,7 +106,7 @@ static int gather(struct opening *o, struct error *e)
 	o->overlay.user_xattrs = o->store->rootless;
 	if (!r)
 		r = root_each_lower(o->store, o->root, add_lower, o, e);
-	if (!r)
+	if (!r && !o->view->is_bare)
 		r = o->view->read_only ? add_memory(o, e) : add_top(o, e);
 	return r;
 }
@@ -259,6 +259,13 @@ static int mount_by_child(const struct opening *o, int *ret_tree, struct error *
 
 /* ---- open ---- */
 
+static int take_lower(int *fd, const char *name, void *data, struct error *e)
+{
+	(void)name, (void)e;
+	*(int *)data = take_fd(fd);
+	return 0;
+}
+
 /* What was written without being flushed is believed as long as the host that wrote it is up. */
 static int settle(const struct store *store, int folder, struct root *root, bool is_volatile, struct arena *arena,
 		  struct error *e)
@@ -309,6 +316,8 @@ int root_open(const struct store *store, int folder, const struct root_view *vie
 		r = settle(store, folder, &root, view->is_volatile, &arena, e);
 	if (r)
 		return r;
+	if (view->is_bare && root_count_lowers(&root) == 1)
+		return root_each_lower(store, &root, take_lower, ret_tree, e);
 	if (store->rootless && (view->user_namespace >= 0 || geteuid()))
 		return mount_by_child(&o, ret_tree, e);
 	r = gather(&o, e);
