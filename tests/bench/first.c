@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LIMIT_MS = 30000, ANSWER_MS = 200, CONNECT_MS = 3, PAUSE_US = 100 };
+enum { LIMIT_MS = 30000, ANSWER_MS = 200, CONNECT_MS = 1, PAUSE_US = 100 };
 
 static double now(void)
 {
