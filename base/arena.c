@@ -60,6 +60,17 @@ void *arena_memdup(struct arena *arena, const void *data, size_t size)
 	return p;
 }
 
+void *arena_grow(struct arena *arena, const void *list, size_t n, size_t *room, size_t size)
+{
+	void *grown;
+
+	if (n < *room)
+		return (void *)list;
+	*room = *room ? 2 * *room : 16;
+	grown = arena_alloc(arena, *room * size);
+	return n ? memcpy(grown, list, n * size) : grown;
+}
+
 char *arena_strdup(struct arena *arena, const char *string)
 {
 	return string ? arena_memdup(arena, string, strlen(string) + 1) : NULL;

@@ -23,6 +23,11 @@ void *arena_alloc(struct arena *arena, size_t size); /* aligned to 16, zeroed */
 void *arena_memdup(struct arena *arena, const void *data, size_t size);
 char *arena_strdup(struct arena *arena, const char *string);
 char *arena_format(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/*
+ * list, of which n members of size bytes are in use, with room for one more: where *room is used up (0: there is no list yet) it is a
+ * copy with twice the room.
+ */
+void *arena_grow(struct arena *arena, const void *list, size_t n, size_t *room, size_t size);
 void arena_release(struct arena *arena);
 
 #define arena_new(arena, type) ((type *)arena_alloc((arena), sizeof(type)))

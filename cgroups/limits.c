@@ -134,14 +134,7 @@ static const char *number(struct limits *l, int64_t value)
 
 struct limit_write *limits_add(struct limits *l, struct limit_write w)
 {
-	if (l->n_writes == l->room) {
-		struct limit_write *more = arena_array(l->arena, struct limit_write, l->room ? 2 * l->room : 16);
-
-		if (l->n_writes)
-			memcpy(more, l->writes, l->n_writes * sizeof(w));
-		l->writes = more;
-		l->room = l->room ? 2 * l->room : 16;
-	}
+	l->writes = arena_grow(l->arena, l->writes, l->n_writes, &l->room, sizeof(w));
 	l->writes[l->n_writes] = w;
 	return &l->writes[l->n_writes++];
 }

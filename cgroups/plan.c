@@ -54,14 +54,7 @@ static struct cgroup_step *add_step(struct planner *p, struct cgroup_step step)
 {
 	struct cgroup_plan *plan = p->plan;
 
-	if (plan->n_steps == p->room) {
-		struct cgroup_step *more = arena_array(p->arena, struct cgroup_step, p->room ? 2 * p->room : 32);
-
-		if (plan->n_steps)
-			memcpy(more, plan->steps, plan->n_steps * sizeof(step));
-		plan->steps = more;
-		p->room = p->room ? 2 * p->room : 32;
-	}
+	plan->steps = arena_grow(p->arena, plan->steps, plan->n_steps, &p->room, sizeof(step));
 	plan->steps[plan->n_steps] = step;
 	return &plan->steps[plan->n_steps++];
 }

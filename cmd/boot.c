@@ -55,14 +55,7 @@ static int add(struct instance *i, const struct error *broken, void *data)
 		log_warning("%s", e.text);
 		return 0;
 	}
-	if (boot->n == boot->room) {
-		struct entry *grown = arena_array(arena, struct entry, boot->room ? boot->room * 2 : 64);
-
-		if (boot->n)
-			memcpy(grown, boot->entries, boot->n * sizeof(*grown));
-		boot->entries = grown;
-		boot->room = boot->room ? boot->room * 2 : 64;
-	}
+	boot->entries = arena_grow(arena, boot->entries, boot->n, &boot->room, sizeof(*boot->entries));
 	entry = &boot->entries[boot->n++];
 	*entry = (struct entry){.name = arena_strdup(arena, i->name), .delay = i->record.delay};
 	if (spec.holm) {

@@ -33,15 +33,7 @@ struct diff {
 
 static void add(struct diff *d, struct row row)
 {
-	if (d->n == d->room) {
-		size_t room = d->room ? d->room * 2 : 16;
-		struct row *grown = arena_array(d->arena, struct row, room);
-
-		if (d->n)
-			memcpy(grown, d->rows, d->n * sizeof(*grown));
-		d->rows = grown;
-		d->room = room;
-	}
+	d->rows = arena_grow(d->arena, d->rows, d->n, &d->room, sizeof(*d->rows));
 	d->rows[d->n++] = row;
 }
 

@@ -57,15 +57,7 @@ struct listing {
 
 static void add_row(struct listing *listing, const char *const row[COLUMNS])
 {
-	if (listing->n == listing->room) {
-		size_t room = listing->room ? 2 * listing->room : 32;
-		const char *(*more)[COLUMNS] = arena_alloc(listing->arena, room * sizeof(*more));
-
-		if (listing->n)
-			memcpy(more, listing->rows, listing->n * sizeof(*more));
-		listing->rows = more;
-		listing->room = room;
-	}
+	listing->rows = arena_grow(listing->arena, listing->rows, listing->n, &listing->room, sizeof(*listing->rows));
 	memcpy(listing->rows[listing->n++], row, sizeof(*listing->rows));
 }
 

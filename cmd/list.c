@@ -87,15 +87,8 @@ static struct entry *add_entry(struct listing *listing, const struct container_s
 {
 	const char *owner = find_owner(listing, state->owner_uid);
 
-	if (listing->n == listing->room) {
-		size_t room = listing->room ? listing->room * 2 : 16;
-		struct entry *entries = arena_array(listing->call->arena, struct entry, room);
-
-		if (listing->n)
-			memcpy(entries, listing->entries, listing->n * sizeof(*entries));
-		listing->entries = entries;
-		listing->room = room;
-	}
+	listing->entries =
+	    arena_grow(listing->call->arena, listing->entries, listing->n, &listing->room, sizeof(*listing->entries));
 	listing->entries[listing->n] = (struct entry){
 	    .container = *state, .owner = owner, .instance = INSTANCE_INIT, .addresses = "", .ports = ""};
 	return &listing->entries[listing->n++];

@@ -46,15 +46,7 @@ static void refuse(struct reader *r, const char *why)
 
 static void add(struct reader *r, char *text)
 {
-	if (r->n == r->room) {
-		size_t room = r->room ? r->room * 2 : 32;
-		char **argv = arena_array(r->arena, char *, room);
-
-		if (r->n)
-			memcpy(argv, r->argv, r->n * sizeof(*argv));
-		r->argv = argv;
-		r->room = room;
-	}
+	r->argv = arena_grow(r->arena, r->argv, r->n, &r->room, sizeof(*r->argv));
 	r->argv[r->n++] = text;
 }
 

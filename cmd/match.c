@@ -15,15 +15,7 @@ struct found {
 
 static void add(struct found *found, const char *id)
 {
-	if (found->n == found->room) {
-		size_t room = found->room ? found->room * 2 : 16;
-		char **ids = arena_array(found->arena, char *, room);
-
-		if (found->n)
-			memcpy(ids, found->ids, found->n * sizeof(*ids));
-		found->ids = ids;
-		found->room = room;
-	}
+	found->ids = arena_grow(found->arena, found->ids, found->n, &found->room, sizeof(*found->ids));
 	found->ids[found->n++] = arena_strdup(found->arena, id);
 }
 

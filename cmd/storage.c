@@ -71,15 +71,8 @@ static void add_layer(struct report *report, const char *id)
 			report->layers[i].users++;
 			return;
 		}
-	if (report->n_layers == report->room) {
-		struct layer_use *grown;
-
-		report->room = report->room ? 2 * report->room : 64;
-		grown = arena_array(report->call->arena, struct layer_use, report->room);
-		if (report->n_layers)
-			memcpy(grown, report->layers, report->n_layers * sizeof(*grown));
-		report->layers = grown;
-	}
+	report->layers =
+	    arena_grow(report->call->arena, report->layers, report->n_layers, &report->room, sizeof(*report->layers));
 	if (layer_load(&report->store, id, &info, &ignored))
 		log_warning("%s", ignored.text);
 	report->layers[report->n_layers++] = (struct layer_use){id, info.disk, 1};

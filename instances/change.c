@@ -80,15 +80,7 @@ static void compare_values(struct comparison *c, const char *path, const struct 
 
 static void add_change(struct comparison *c, const char *path, const char *from, const char *to)
 {
-	if (c->n == c->room) {
-		size_t room = c->room ? c->room * 2 : 16;
-		struct change *changes = arena_array(c->arena, struct change, room);
-
-		if (c->n)
-			memcpy(changes, c->changes, c->n * sizeof(*changes));
-		c->changes = changes;
-		c->room = room;
-	}
+	c->changes = arena_grow(c->arena, c->changes, c->n, &c->room, sizeof(*c->changes));
 	c->changes[c->n++] = (struct change){.kind = find_kind(path),
 					     .path = arena_strdup(c->arena, path),
 					     .from = arena_strdup(c->arena, from),

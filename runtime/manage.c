@@ -182,8 +182,8 @@ static int read_ids(int root_fd, struct arena *arena, const char ***ret, size_t 
 {
 	int copy = fcntl(root_fd, F_DUPFD_CLOEXEC, 3);
 	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-	size_t n = 0, room = 64;
-	const char **ids = arena_array(arena, const char *, room);
+	size_t n = 0, room = 0;
+	const char **ids = NULL;
 
 	if (!dir) {
 		fd_close(copy);
@@ -192,17 +192,12 @@ static int read_ids(int root_fd, struct arena *arena, const char ***ret, size_t 
 	for (struct dirent *entry; (entry = readdir(dir));) {
 		if (!str_is_id(entry->d_name) || (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN))
 			continue;
-		if (n == room) {
-			const char **grown = arena_array(arena, const char *, room * 2);
-
-			memcpy(grown, ids, room * sizeof(*ids));
-			ids = grown;
-			room *= 2;
-		}
+		ids = arena_grow(arena, ids, n, &room, sizeof(*ids));
 		ids[n++] = arena_strdup(arena, entry->d_name);
 	}
 	closedir(dir);
-	qsort(ids, n, sizeof(*ids), by_name);
+	if (n)
+		qsort(ids, n, sizeof(*ids), by_name);
 	*ret = ids;
 	*ret_n = n;
 	return 0;

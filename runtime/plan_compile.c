@@ -39,15 +39,7 @@ const char *compile_cause(struct compiler *c, const char *list, size_t i)
 
 struct plan_tree *compile_tree(struct compiler *c)
 {
-	if (c->out->n_trees == c->room_trees) {
-		struct plan_tree *grown;
-
-		c->room_trees = c->room_trees ? c->room_trees * 2 : 16;
-		grown = arena_array(c->arena, struct plan_tree, c->room_trees);
-		if (c->out->n_trees)
-			memcpy(grown, c->out->trees, c->out->n_trees * sizeof(*grown));
-		c->out->trees = grown;
-	}
+	c->out->trees = arena_grow(c->arena, c->out->trees, c->out->n_trees, &c->room_trees, sizeof(*c->out->trees));
 	return &c->out->trees[c->out->n_trees++];
 }
 

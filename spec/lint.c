@@ -26,15 +26,7 @@ const char *lint_severity_name(enum lint_severity severity)
 void lint_add(struct lint *lint, enum lint_severity severity, const char *path, const char *reason,
 	      const char *suggestion)
 {
-	if (lint->n == lint->room) {
-		size_t room = lint->room ? lint->room * 2 : 16;
-		struct lint_finding *more = arena_array(lint->arena, struct lint_finding, room);
-
-		if (lint->n)
-			memcpy(more, lint->findings, lint->n * sizeof(*more));
-		lint->findings = more;
-		lint->room = room;
-	}
+	lint->findings = arena_grow(lint->arena, lint->findings, lint->n, &lint->room, sizeof(*lint->findings));
 	lint->findings[lint->n++] = (struct lint_finding){
 	    .severity = severity,
 	    .path = arena_strdup(lint->arena, path),

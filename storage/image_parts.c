@@ -49,15 +49,7 @@ static int add_member(const struct unpack_member *member, void *data, struct err
 	struct parts_member *to;
 
 	(void)e;
-	if (parts->n == parts->room) {
-		struct parts_member *more =
-		    arena_array(&parts->arena, struct parts_member, parts->room ? parts->room * 2 : 64);
-
-		if (parts->n)
-			memcpy(more, parts->members, parts->n * sizeof(*more));
-		parts->room = parts->room ? parts->room * 2 : 64;
-		parts->members = more;
-	}
+	parts->members = arena_grow(&parts->arena, parts->members, parts->n, &parts->room, sizeof(*parts->members));
 	to = &parts->members[parts->n];
 	to->name = clean(&parts->arena, member->name);
 	if (!to->name)

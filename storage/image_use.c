@@ -445,14 +445,7 @@ static void add_used(struct unused *unused, const char *name)
 {
 	if (!name)
 		return;
-	if (unused->n == unused->room) {
-		const char **more = arena_array(&unused->arena, const char *, unused->room * 2 + 64);
-
-		if (unused->n)
-			memcpy(more, unused->used, unused->n * sizeof(*more));
-		unused->used = more;
-		unused->room = unused->room * 2 + 64;
-	}
+	unused->used = arena_grow(&unused->arena, unused->used, unused->n, &unused->room, sizeof(*unused->used));
 	unused->used[unused->n++] = arena_strdup(&unused->arena, name);
 }
 

@@ -358,13 +358,7 @@ static void add_strings(const struct json *list, struct arena *arena, const char
 			known = str_equal((*ids)[k], id);
 		if (known)
 			continue;
-		if (*n == *room) {
-			const char **grown = arena_array(arena, const char *, *room = *room ? 2 * *room : 32);
-
-			if (*n)
-				memcpy(grown, *ids, *n * sizeof(*grown));
-			*ids = grown;
-		}
+		*ids = arena_grow(arena, *ids, *n, room, sizeof(**ids));
 		(*ids)[(*n)++] = arena_strdup(arena, id);
 	}
 }

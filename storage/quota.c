@@ -145,23 +145,15 @@ void quota_release(const struct store *store, uint32_t project)
 /* ---- ids that were left behind ---- */
 
 struct numbers {
+	struct arena arena;
 	uint32_t *list;
 	size_t n, room;
 };
 
-static int add_number(struct numbers *numbers, uint32_t number)
+static void add_number(struct numbers *numbers, uint32_t number)
 {
-	if (numbers->n == numbers->room) {
-		size_t room = numbers->room ? 2 * numbers->room : 64;
-		uint32_t *grown = reallocarray(numbers->list, room, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		numbers->list = grown;
-		numbers->room = room;
-	}
+	numbers->list = arena_grow(&numbers->arena, numbers->list, numbers->n, &numbers->room, sizeof(number));
 	numbers->list[numbers->n++] = number;
-	return 0;
 }
 
 /* What the one folder's record names; a folder that goes meanwhile names nothing. */
@@ -181,13 +173,13 @@ static int add_named(struct numbers *numbers, int parent, const char *name, stru
 
 		if (r && e->kind == ERROR_NOT_FOUND)
 			continue;
-		project = r ? 0 : json_find_uint(json, "project", 0);
-		if (!r && project && add_number(numbers, (uint32_t)project))
-			r = error_system(e, ENOMEM, "list project ids");
 		if (r) {
 			error_context(e, "'%s'", name);
 			return r;
 		}
+		project = json_find_uint(json, "project", 0);
+		if (project)
+			add_number(numbers, (uint32_t)project);
 	}
 	return 0;
 }
@@ -236,7 +228,7 @@ int quota_sweep(const struct store *store, size_t *ret_n, struct error *e)
 		r = store_each_entry(store, places[i], look_at, &sweep.named, e);
 	if (!r)
 		r = store_each_entry(store, CLAIMS, sweep_one, &sweep, e);
-	free(sweep.named.list);
+	arena_release(&sweep.named.arena);
 	*ret_n = sweep.n;
 	return r;
 }

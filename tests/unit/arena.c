@@ -59,12 +59,29 @@ static void test_large(void **state)
 	assert_memory_equal(arena_memdup(&arena, "ab\0c", 5), "ab\0c", 5);
 }
 
+static void test_grow(void **state)
+{
+	auto_arena arena = ARENA_INIT;
+	size_t n = 0, room = 0;
+	int *list = NULL;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		list = arena_grow(&arena, list, n, &room, sizeof(*list));
+		assert_true(n < room);
+		list[n++] = i;
+	}
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(list[i], i);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_zeroed),
 	    cmocka_unit_test(test_format_at_the_end),
 	    cmocka_unit_test(test_large),
+	    cmocka_unit_test(test_grow),
 	};
 
 	mallopt(M_PERTURB, 0xa5);
