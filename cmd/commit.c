@@ -113,11 +113,7 @@ static int commit(struct invocation *call, struct instance *i, const struct stor
 	commit.folders = layers->fds;
 	commit.n_folders = layers->n;
 	if (!root.digest && spec.process) {
-		config = (struct image_config){.cmd = spec.process->args,
-					       .n_cmd = spec.process->n_args,
-					       .env = spec.process->env,
-					       .n_env = spec.process->n_env,
-					       .working_dir = spec.process->cwd};
+		instance_describe_image(spec.process, &config);
 		commit.config = &config;
 	}
 	r = image_commit(store, &commit, call->arena, ret, e);

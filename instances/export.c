@@ -267,11 +267,7 @@ static int commit_below(struct work *work, int fd, struct error *e)
 	if (r)
 		return r;
 	if (spec.process)
-		config = (struct image_config){.cmd = spec.process->args,
-					       .n_cmd = spec.process->n_args,
-					       .env = spec.process->env,
-					       .n_env = spec.process->n_env,
-					       .working_dir = spec.process->cwd};
+		instance_describe_image(spec.process, &config);
 	commit.config = &config;
 	r = image_commit(work->store, &commit, work->arena, &image, e);
 	spec_release(&spec);

@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "base/tree.h"
 #include "spec/json.h"
+#include "storage/image.h"
 #include "storage/root.h"
 
 enum {
@@ -353,6 +354,15 @@ int instance_load_spec(const struct instance *i, struct spec *ret, struct error 
 	return r;
 }
 
+void instance_describe_image(const struct spec_process *process, struct image_config *ret)
+{
+	*ret = (struct image_config){.cmd = process->args,
+				     .n_cmd = process->n_args,
+				     .env = process->env,
+				     .n_env = process->n_env,
+				     .working_dir = process->cwd};
+}
+
 int instance_save_config(struct instance *i, const char *text, struct error *e)
 {
 	struct spec spec;
@@ -658,14 +668,7 @@ int instances_names(const struct runtime *runtime, struct arena *arena, const ch
 	while ((errno = 0, entry = readdir(dir))) {
 		if (check_name(entry->d_name, &ignored) || is_container(dirfd(dir), entry->d_name))
 			continue;
-		if (n == room) {
-			const char **more = arena_array(arena, const char *, room ? room * 2 : 64);
-
-			if (n)
-				memcpy(more, names, n * sizeof(*names));
-			names = more;
-			room = room ? room * 2 : 64;
-		}
+		names = arena_grow(arena, names, n, &room, sizeof(*names));
 		names[n++] = arena_strdup(arena, entry->d_name);
 	}
 	r = errno ? error_system(e, errno, "list the instances in '%s/" FOLDER "'", runtime->data) : 0;

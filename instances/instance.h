@@ -30,6 +30,8 @@
 #include "runtime/container.h"
 #include "spec/spec.h"
 
+struct image_config;
+
 #define INSTANCE_CONFIG "config.json"
 #define INSTANCE_RECORD "instance.json"
 #define INSTANCE_END "end.json"
@@ -97,6 +99,9 @@ static inline bool instance_is_wanted(const struct instance *instance)
    counts the generation up.  The lock is held for writing. */
 int instance_load_spec(const struct instance *instance, struct spec *ret, struct error *e) must_check;
 int instance_save_config(struct instance *instance, const char *text, struct error *e) must_check;
+
+/* What an image made of its root says of how it is run; the strings are the process's. */
+void instance_describe_image(const struct spec_process *process, struct image_config *ret);
 
 /* Keeps what config.json is now as what the run that begins was started with. */
 int instance_save_started(const struct instance *instance, struct error *e) must_check;
