@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/str.h"
 #include "spec/parse.h"
 
@@ -443,6 +444,9 @@ static int meet_unknown(struct walker *w, const struct step *step, const char *k
 	if (w->listener)
 		w->listener->unknown(format_path(STEP_KEY(step, key), path, sizeof(path)), key, object,
 				     w->listener->data);
+	if (w->warns)
+		log_warning("%s: %s: unknown key: ignored", w->name,
+			    format_path(STEP_KEY(step, key), path, sizeof(path)));
 	return 0;
 }
 

@@ -15,7 +15,8 @@ enum { CONFIG_MAX = 64 << 20 }; /* bytes: thousands of variables and rules are w
 static int decode_text(const char *text, size_t size, const char *name, const struct object *object,
 		       struct arena *arena, void *base, struct error *e)
 {
-	struct walker w = {.name = name, .arena = arena, .e = e};
+	/* A whole document may say more than this build knows; a patch of limits is what somebody wants done. */
+	struct walker w = {.name = name, .arena = arena, .e = e, .warns = object == &object_resources};
 	json_auto_t *tree = NULL;
 	int r = parse_tree(text, size, name, &tree, e);
 

@@ -106,6 +106,7 @@ struct walker {
 	struct arena *arena;
 	struct error *e;
 	const struct walker_listener *listener; /* NULL: stop at the first refusal.  Else: tell it and go on */
+	bool warns;				/* of unknown keys */
 };
 
 /* Refuses what is at step; returns the negative errno to hand on. */

@@ -62,6 +62,7 @@ is 'pids again' "$(limit pids.max)" 45
 is 'memory stayed' "$(limit memory.limit_in_bytes memory.max)" 52428800
 refuses 'text that is no JSON' 'standard input' holm update -r - "$id" <<<'{'
 refuses 'a value of the wrong type, by its path' 'pids.limit' holm update -r - "$id" <<<'{"pids": {"limit": "many"}}'
+like 'a key that means nothing is told' "$(holm update -r - "$id" <<<'{"memory": {"limmit": 1}}' 2>&1)" 'warning.*standard input: memory.limmit: unknown key'
 
 # --- all or nothing ---
 
