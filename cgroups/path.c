@@ -91,6 +91,9 @@ int cgroup_path_choose(const struct cgroup_hierarchy *h, const struct cgroup_req
 	const char *given = request->cgroups_path, *base = "", *folder = "", *rest;
 
 	if (given && *given) {
+		for (const char *p = given; *p; p++)
+			if ((unsigned char)*p < ' ')
+				return error_refuse(e, ERROR_INVALID, "linux.cgroupsPath: has a control character");
 		rest = cgroup_path_clean(arena, given);
 		if (str_equal(rest, "/"))
 			return error_refuse(e, ERROR_INVALID,

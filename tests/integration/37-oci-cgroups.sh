@@ -60,6 +60,8 @@ for bad in '/../../x' 'a/../../../x' '..' '/a/../../../../etc'; do
 done
 find /sys/fs/cgroup -maxdepth 3 -depth -type d \( -name x -o -path '*/cgroup/*/etc' \) -exec rmdir {} \; 2>/dev/null
 # Item 145
+bundle ".linux.cgroupsPath = \"/$prefix\\tx\"" -- true
+refuses 'a path with a tab, which no list of paths would bear' 'linux.cgroupsPath' holm run "$id"
 bundle ".linux.cgroupsPath = \"/$prefix-busy\"" '.linux.resources.memory.limit = 67108864'
 folder=/sys/fs/cgroup/memory/$prefix-busy
 ! is_pure || folder=/sys/fs/cgroup/$prefix-busy
