@@ -38,8 +38,6 @@ static const struct option rows[] = {
     EACH_LABEL(struct stats_options),
 };
 
-#define SECOND INT64_C(1000000000)
-
 /* The rows that are printed together. */
 struct row {
 	const char *id;
@@ -88,7 +86,7 @@ static int parse_list(const char *list, const char *option, const char *const *n
 		while (i < n_names && (strlen(names[i]) != size || memcmp(names[i], list, size)))
 			i++;
 		if (i == n_names)
-			return error_refuse(e, ERROR_USAGE, "invalid value '%.*s' in --%s", (int)size, list, option);
+			return usage_refuse_name(option, list, size, names, n_names, e);
 		add(stats, i);
 		list += size + (list[size] == ',');
 	}
@@ -422,8 +420,8 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	auto_screen screen = SCREEN_INIT;
 	int r = parse_options(&stats, e);
 
-	if (!stats.interval)
-		stats.interval = SECOND;
+	if (!r)
+		r = usage_check_interval(&stats.interval, e);
 	if (!r && o->once && o->duration)
 		r = error_refuse(e, ERROR_USAGE, "--once and --duration exclude each other");
 	if (!r)

@@ -389,7 +389,7 @@ static int find_sort(const char *name, int *ret, struct error *e)
 		if (str_equal(usage_names[i], name))
 			return 0;
 	}
-	return name ? error_refuse(e, ERROR_USAGE, "invalid value '%s' in --sort", name) : 0;
+	return name ? usage_refuse_name("sort", name, strlen(name), usage_names, _USAGE_SORT_N, e) : 0;
 }
 
 static void release(struct top *top)
@@ -409,13 +409,15 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	    .screen = SCREEN_INIT,
 	    .ids = operands,
 	    .n_ids = n,
-	    .interval = o->interval ? o->interval : SECOND,
+	    .interval = o->interval,
 	    .cpus = usage_cpus(),
 	    .colour = !no_colour || !*no_colour,
 	    .wide_characters = sparkline_has_blocks(),
 	};
 	int r = find_sort(o->sort, &top.sort, e);
 
+	if (!r)
+		r = usage_check_interval(&top.interval, e);
 	if (!r)
 		r = look(&top, true, e);
 	if (!r)

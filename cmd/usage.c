@@ -13,6 +13,28 @@
 
 enum { NET_DEV_MAX = 1 << 20, SECOND = 1000000000 };
 
+enum { SHORTEST_MS = 10 };
+
+int usage_check_interval(int64_t *interval, struct error *e)
+{
+	if (!*interval)
+		*interval = INT64_C(1000000000);
+	return *interval < SHORTEST_MS * INT64_C(1000000)
+		   ? error_refuse(e, ERROR_USAGE, "invalid value in --interval: it takes %d ms or more", SHORTEST_MS)
+		   : 0;
+}
+
+int usage_refuse_name(const char *option, const char *word, size_t size, const char *const *names, size_t n,
+		      struct error *e)
+{
+	auto_str list = STR_INIT;
+
+	for (size_t i = 0; i < n; i++)
+		str_addf(&list, "%s%s", i ? "|" : "", names[i]);
+	return error_refuse(e, ERROR_USAGE, "invalid value '%.*s' for --%s: it takes %s", (int)size, word, option,
+			    str_peek(&list));
+}
+
 /* Nanoseconds of the monotonic clock. */
 static int64_t now(void)
 {
@@ -87,13 +109,7 @@ static void add_row(struct reading *reading, const struct container_state *state
 	if (cgroup_stats_read(&state->cgroup, CGROUP_STATS_TABLE, &look->arena, &row.stats, &ignored))
 		return;
 	read_network(reading, &row);
-	if (look->n == reading->room) {
-		struct usage *more = arena_array(&look->arena, struct usage, reading->room * 2);
-
-		memcpy(more, look->rows, look->n * sizeof(*more));
-		look->rows = more;
-		reading->room *= 2;
-	}
+	look->rows = arena_grow(&look->arena, look->rows, look->n, &reading->room, sizeof(*look->rows));
 	look->rows[look->n++] = row;
 }
 
@@ -130,12 +146,10 @@ static int by_id(const void *a, const void *b)
 int usage_read(const struct runtime *runtime, char **ids, size_t n_ids, bool strict, struct usage_look *look,
 	       struct error *e)
 {
-	enum { ROOM = 16 };
-	struct reading reading = {.runtime = runtime, .look = look, .room = ROOM};
+	struct reading reading = {.runtime = runtime, .look = look};
 	int r = 0;
 
 	usage_release(look);
-	look->rows = arena_array(&look->arena, struct usage, ROOM);
 	read_namespace("self", reading.own_network, sizeof(reading.own_network));
 	if (!n_ids)
 		r = container_each(runtime, &look->arena, add_running, &reading, e);
@@ -144,7 +158,8 @@ int usage_read(const struct runtime *runtime, char **ids, size_t n_ids, bool str
 		if (!strict && r && (e->kind == ERROR_NOT_FOUND || e->kind == ERROR_STATE))
 			r = 0;
 	}
-	qsort(look->rows, look->n, sizeof(*look->rows), by_id);
+	if (look->n)
+		qsort(look->rows, look->n, sizeof(*look->rows), by_id);
 	look->when = now();
 	return r;
 }

@@ -116,6 +116,13 @@ void usage_format_total(enum usage_column column, double value, struct str *out)
 /* "0", "999", "1.5K", "12.3M", "512G": bytes, powers of 1024; "none" for CGROUP_UNLIMITED. */
 void usage_format_bytes(double bytes, struct str *out);
 
+/* 0 becomes the usual second.  A look costs a few system calls for each container: no more than 100 in a second. */
+int usage_check_interval(int64_t *interval, struct error *e) must_check;
+
+/* The refusal of a word of --option that is none of names. */
+int usage_refuse_name(const char *option, const char *word, size_t size, const char *const *names, size_t n,
+		      struct error *e);
+
 /* "0", "15us", "250ms", "1.5s", "12m", "3.5h" of nanoseconds. */
 void usage_format_time(double ns, struct str *out);
 

@@ -51,8 +51,11 @@ like 'and values' "$csv" ",$busy,1,67108864"
 like 'and nothing for what is not known' "$csv" ",$idle,3,("$'\n'"|$)"
 is 'the highest comes first' "$(holm stats --once --interval 200ms -f csv -c cpu -s cpu | sed -n '2s/.*Z,[^,]*,\([^,]*\),.*/\1/p')" "$busy"
 is 'one by name' "$(holm stats --once --interval 50ms -f csv "$idle" | wc -l)" 2
-refuses 'an unknown column' "invalid value 'nothing' in --columns" holm stats --columns cpu,nothing
-refuses 'an unknown order' "invalid value 'nothing' in --sort" holm stats --sort nothing
+refuses 'an unknown column' "invalid value 'nothing' for --columns: it takes cpu\|" holm stats --columns cpu,nothing
+refuses 'an unknown order' "invalid value 'nothing' for --sort: it takes cpu\|.*\|id" holm stats --sort nothing
+refuses 'an unknown report' "invalid value 'least' for --report: it takes average\|high\|total" holm stats --report high,least
+refuses 'no pause between looks' 'it takes 10 ms or more' holm stats --interval 1ms
+refuses 'nor in top' 'it takes 10 ms or more' holm top --interval 1ms
 refuses 'an unknown container' 'does not exist' holm stats "$busy" "$prefix-none"
 refuses 'two ends' 'exclude' holm stats --once --duration 1s
 
