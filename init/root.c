@@ -166,6 +166,17 @@ int make_parent_in_root(const char *path, const char **ret_name)
 	return walk_to_parent(path, false, ret_name);
 }
 
+/* What the kernel calls ENOTDIR where no symlink is followed. */
+static void refuse_symlink(const char *path)
+{
+	struct stat st;
+	long fd = open_in_root(path, O_PATH | O_NOFOLLOW);
+
+	if (fd >= 0 && !sys(newfstatat, fd, "", &st, AT_EMPTY_PATH) && S_ISLNK(st.st_mode))
+		fail_kind(ERROR_INVALID, 0, "'%s' is a symlink in the root file system: refused", path);
+	shut((int)fd);
+}
+
 static int make(const char *path, enum in_root what, bool follow)
 {
 	int type = (what == IN_ROOT_DIRECTORY ? O_DIRECTORY : 0) | (follow ? 0 : O_NOFOLLOW);
@@ -187,6 +198,8 @@ static int make(const char *path, enum in_root what, bool follow)
 			fail(-r, "make '%s' in the root", path);
 		fd = open_in_root(path, O_PATH | type);
 	}
+	if (fd == -ENOTDIR && !follow)
+		refuse_symlink(path);
 	return (int)check(fd, "open '%s' in the root", path);
 }
 
@@ -479,19 +492,6 @@ static void remount(const struct plan_mount *m)
 	shut(fd);
 }
 
-static void refuse_symlink(const char *path)
-{
-	struct stat st;
-	long fd = open_in_root(path, O_PATH | O_NOFOLLOW);
-
-	if (fd < 0)
-		return;
-	check(sys(newfstatat, fd, "", &st, AT_EMPTY_PATH), "stat '%s' in the root", path);
-	if (S_ISLNK(st.st_mode))
-		fail_kind(ERROR_INVALID, 0, "'%s' is a symlink in the root file system: refused", path);
-	shut((int)fd);
-}
-
 static bool is_procfs(int fd)
 {
 	struct statfs sb;
@@ -556,8 +556,6 @@ void do_mount(const struct plan_op *op)
 		remount(m);
 		return;
 	}
-	if (m->flags & PLAN_MOUNT_NO_SYMLINK)
-		refuse_symlink(path);
 	tree = m->from == PLAN_SOURCE_NEW ? new_mount(m) : bound_tree(m);
 	set_attributes(tree, AT_RECURSIVE, m->recursive_set, m->recursive_clear, path);
 	if (m->flags & PLAN_MOUNT_HOLD) {
@@ -569,7 +567,7 @@ void do_mount(const struct plan_op *op)
 	if (m->from != PLAN_SOURCE_NEW)
 		check(sys(newfstatat, tree, "", &st, AT_EMPTY_PATH), "stat the source of '%s'", path);
 	target = make(path, S_ISDIR(st.st_mode) ? IN_ROOT_DIRECTORY : IN_ROOT_FILE,
-		      !(m->flags & PLAN_MOUNT_TARGET_NOFOLLOW));
+		      !(m->flags & (PLAN_MOUNT_TARGET_NOFOLLOW | PLAN_MOUNT_NO_SYMLINK)));
 	if (!S_ISDIR(st.st_mode))
 		refuse_folder(target, path);
 	verify_proc(m, tree, target);
