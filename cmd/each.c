@@ -32,6 +32,7 @@ struct schedule {
 	work_fn *work;
 	const void *data;
 	size_t n_running, n_failed;
+	bool delayed; /* somebody waits for nothing but the time */
 	struct error last;
 };
 
@@ -138,14 +139,17 @@ static bool is_ready(struct schedule *s, size_t index)
 		if (s->jobs[other].state < JOB_DONE)
 			return false;
 	}
-	return s->jobs[index].ready_at <= now();
+	if (s->jobs[index].ready_at <= now())
+		return true;
+	s->delayed = true;
+	return false;
 }
 
-/* -1: none of ours has ended. */
-static int reap(struct schedule *s)
+/* flags: WNOHANG or 0.  -1: there is nobody to wait for. */
+static int reap(struct schedule *s, int flags)
 {
 	int status;
-	pid_t pid = waitpid(-1, &status, 0);
+	pid_t pid = waitpid(-1, &status, flags);
 
 	if (pid < 0)
 		return errno == EINTR ? 0 : -1;
@@ -160,6 +164,7 @@ static void run_all(struct schedule *s, unsigned parallel)
 	for (;;) {
 		size_t waiting = 0;
 
+		s->delayed = false;
 		for (size_t i = 0; i < s->selection->n; i++) {
 			if (s->jobs[i].state != JOB_WAITS)
 				continue;
@@ -167,14 +172,12 @@ static void run_all(struct schedule *s, unsigned parallel)
 				begin(s, i);
 			waiting += s->jobs[i].state == JOB_WAITS;
 		}
-		if (s->n_running) {
-			if (reap(s))
-				return;
-		} else if (!waiting) {
+		if (!s->n_running && !waiting)
 			return;
-		} else { /* only a delay is in the way */
+		if (s->delayed || !s->n_running)
 			nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
-		}
+		if (s->n_running && reap(s, s->delayed ? WNOHANG : 0))
+			return;
 	}
 }
 

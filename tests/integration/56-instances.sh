@@ -144,6 +144,16 @@ is 'in order, without what was stopped by name' "$(tr '\n' ' ' <"$work/shared/or
 check 'restart of many' holm restart "$prefix-[ab]"
 is 'one after the other' "$(tail -n 4 "$work/shared/order" | tr '\n' ' ' | sed 's/a begins b ends/a begins, b ends/')" 'a ends a begins, b ends b begins '
 remove_all
+# One that is ready only after the one behind the delay runs.
+touch "$work/shared/second"
+launch slow --userns host -v "$work/shared:/shared" --notify -- \
+	sh -c 'until [ -e /shared/second ]; do sleep 0.02; done; probe ready & sleep 1000' >/dev/null
+launch first --delay 100ms -- sleep 1000 >/dev/null
+launch second --userns host -v "$work/shared:/shared" --after "$prefix-first" -- sh -c 'touch /shared/second; sleep 1000' >/dev/null
+holm stop --all --kill
+rm "$work/shared/second"
+check 'a delay does not wait for what else is being started' timeout 30 "$HOLM" --root "$state" --data "$data" start --all
+remove_all
 launch x --after "$prefix-y" true >/dev/null
 launch y --after "$prefix-x" true >/dev/null
 refuses 'a circle' 'a circle' holm start "$prefix-x" "$prefix-y"
