@@ -40,7 +40,7 @@ static int take_lower(int *fd, const char *name, void *data, struct error *e)
 	if (!r && !layers->room && layers->store) {
 		int *lowest = &layers->fds[layers->n - 1];
 
-		r = push_copy(layers->store, *lowest, &layers->copy, NULL, e);
+		r = push_copy(layers->store, *lowest, NULL, &layers->copy, e);
 		*lowest = fd_close(*lowest);
 		if (!r)
 			r = push_open(layers->store, layers->copy.id, lowest, e);
@@ -49,23 +49,24 @@ static int take_lower(int *fd, const char *name, void *data, struct error *e)
 }
 
 /*
- * A running instance's upper is copied while it is frozen: nobody may write to what is packed.  One in a disk image, which is mounted
+ * A running instance's upper is copied: nobody may write to what is packed.  One in a disk image, which is mounted
  * nowhere, is copied since holm-unpack can't shut itself into it.
  */
 static int open_upper(struct invocation *call, struct instance *i, const struct store *store, const struct root *root,
 		      struct push *push, int *ret_fd, struct error *e)
 {
 	struct quiet quiet = QUIET_INIT;
+	struct copy_pause pause = quiet_pause(&quiet);
 	struct error ignored;
 	auto_fd upper = -1;
 	bool copies = false;
-	int r = quiet_begin(&call->runtime, i, &quiet, e);
+	int r = quiet_look(&call->runtime, i, &quiet, e);
 
 	if (!r)
 		r = root_open_upper(store, i->folder, root, &upper, e);
 	copies = !r && (quiet.runs || root->quota == QUOTA_DISK);
 	if (copies)
-		r = push_copy(store, upper, push, NULL, e);
+		r = push_copy(store, upper, quiet.runs ? &pause : NULL, push, e);
 	if (quiet_end(&quiet, r ? &ignored : e) && !r)
 		r = error_return(e);
 	if (!r && copies)

@@ -35,27 +35,22 @@ static const struct option create_rows[] = {
     OPTION(struct create_options, comment, "comment", 'm', STRING, "TEXT", "what it is for"),
 };
 
-static int let_go_on(void *data, struct error *e)
-{
-	return quiet_end(data, e);
-}
-
 static int create(struct invocation *call, struct instance *i, const struct store *store,
 		  struct snapshot_request *request, struct snapshot *ret, struct error *e)
 {
 	struct quiet quiet = QUIET_INIT;
+	struct copy_pause pause = quiet_pause(&quiet);
 	struct error ignored;
 	auto_fd upper = -1;
 	struct root root;
 	int r = root_load(i->folder, call->arena, &root, e);
 
 	if (!r)
-		r = quiet_begin(&call->runtime, i, &quiet, e);
+		r = quiet_look(&call->runtime, i, &quiet, e);
 	if (!r && quiet.runs)
 		r = root_open_upper(store, i->folder, &root, &upper, e);
 	request->upper = upper;
-	request->done = let_go_on;
-	request->data = &quiet;
+	request->pause = &pause;
 	if (!r)
 		r = snapshot_create(store, i->folder, request, call->arena, ret, e);
 	if (quiet_end(&quiet, r ? &ignored : e) && !r)

@@ -124,6 +124,7 @@ static int copy_upper(const struct runtime *runtime, const struct instance *sour
 {
 	struct copy copy = {.flags = COPY_LAYER};
 	struct quiet quiet = QUIET_INIT;
+	struct copy_pause pause = quiet_pause(&quiet);
 	auto_arena arena = ARENA_INIT;
 	auto_fd from = -1, to = -1;
 	struct error ignored;
@@ -135,9 +136,9 @@ static int copy_upper(const struct runtime *runtime, const struct instance *sour
 	if (!r)
 		r = root_open_upper(store, clone->folder, &own, &to, e);
 	if (!r)
-		r = quiet_begin(runtime, source, &quiet, e);
+		r = quiet_look(runtime, source, &quiet, e);
 	if (!r)
-		r = copy_folder(from, to, true, &copy, e);
+		r = quiet.runs ? copy_moving(from, to, &pause, &copy, e) : copy_folder(from, to, true, &copy, e);
 	if (quiet_end(&quiet, r ? &ignored : e) && !r)
 		r = error_return(e);
 	return r;

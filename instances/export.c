@@ -183,22 +183,23 @@ static int pack_pushes(struct work *work, struct error *e)
 }
 
 /*
- * What a running one wrote is copied while it is frozen, and is packed when it goes on.  So is what lies in a disk image, which is
+ * What a running one wrote is copied, and the copy packed.  So is what lies in a disk image, which is
  * mounted nowhere, so that holm-unpack can't shut itself into it.
  */
 static int copy_upper(struct work *work, struct push *push, bool *ret_runs, int *ret_tree, struct error *e)
 {
 	struct quiet quiet = QUIET_INIT;
+	struct copy_pause pause = quiet_pause(&quiet);
 	struct error ignored;
 	auto_fd upper = -1;
 	bool copies = false;
-	int r = quiet_begin(work->runtime, work->instance, &quiet, e);
+	int r = quiet_look(work->runtime, work->instance, &quiet, e);
 
 	if (!r)
 		r = root_open_upper(work->store, work->instance->folder, &work->root, &upper, e);
 	copies = !r && (quiet.runs || work->root.quota == QUOTA_DISK);
 	if (copies)
-		r = push_copy(work->store, upper, push, NULL, e);
+		r = push_copy(work->store, upper, quiet.runs ? &pause : NULL, push, e);
 	if (quiet_end(&quiet, r ? &ignored : e) && !r)
 		r = error_return(e);
 	*ret_runs = quiet.runs;
@@ -252,7 +253,7 @@ static int open_below(struct work *work, struct push *copy, int *ret_fd, struct 
 		*ret_fd = take_fd(&fd);
 		return r;
 	}
-	return push_copy(work->store, fd, copy, NULL, e) ?: push_open(work->store, copy->id, ret_fd, e);
+	return push_copy(work->store, fd, NULL, copy, e) ?: push_open(work->store, copy->id, ret_fd, e);
 }
 
 static int commit_below(struct work *work, int fd, struct error *e)

@@ -120,23 +120,21 @@ static int end_guard(struct quiet *q, bool thawed)
 	return status;
 }
 
-int quiet_begin(const struct runtime *runtime, const struct instance *instance, struct quiet *ret, struct error *e)
+/* Nothing to do where it ended since it was looked at, or is paused by somebody else. */
+static int freeze(struct quiet *q, struct error *e)
 {
 	auto_arena arena = ARENA_INIT;
 	struct container_state state;
-	int r = quiet_look(runtime, instance, ret, e);
+	int r = container_state(q->runtime, q->name, &arena, &state, e);
 
-	if (r || !ret->runs)
-		return r;
-	r = container_state(runtime, instance->name, &arena, &state, e);
 	if (r || state.status != CONTAINER_RUNNING)
 		return r;
-	r = start_guard(ret, e);
+	r = start_guard(q, e);
 	if (r)
 		return r;
-	r = container_pause(runtime, instance->name, e);
+	r = container_pause(q->runtime, q->name, e);
 	if (r)
-		end_guard(ret, false);
+		end_guard(q, false);
 	return r;
 }
 
@@ -150,4 +148,19 @@ int quiet_end(struct quiet *q, struct error *e)
 	if (end_guard(q, !r) && r)
 		return r;
 	return 0;
+}
+
+static int stop(void *data, struct error *e)
+{
+	return freeze(data, e);
+}
+
+static int go(void *data, struct error *e)
+{
+	return quiet_end(data, e);
+}
+
+struct copy_pause quiet_pause(struct quiet *quiet)
+{
+	return (struct copy_pause){.stop = stop, .go = go, .data = quiet};
 }

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "instances/instance.h"
+#include "storage/copy.h"
 #include "storage/store.h"
 
 struct quiet {
@@ -35,11 +36,10 @@ int quiet_open(const struct runtime *runtime, const char *name, struct instance 
 int quiet_look(const struct runtime *runtime, const struct instance *instance, struct quiet *ret,
 	       struct error *e) must_check;
 
-/* The same, and freezes it where it runs. */
-int quiet_begin(const struct runtime *runtime, const struct instance *instance, struct quiet *ret,
-		struct error *e) must_check;
-
 /* It goes on.  Nothing to do is no error. */
 int quiet_end(struct quiet *quiet, struct error *e) must_check;
+
+/* What quiet_look() looked at, as who is stopped while a copy of its files is made; quiet is borrowed. */
+struct copy_pause quiet_pause(struct quiet *quiet);
 
 #endif

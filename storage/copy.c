@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "storage/copy_parts.h"
 
 enum {
 	OVERFLOW_ID = 65534,
@@ -124,6 +125,19 @@ static bool link_again(struct copy *copy, const struct stat *st, int to_dir, con
 		return true;
 	return errno == EEXIST && copy->flags & COPY_REPLACE && !unlinkat(to_dir, to, 0) &&
 	       !linkat(AT_FDCWD, path, to_dir, to, AT_SYMLINK_FOLLOW);
+}
+
+bool copy_keep(struct copy *copy, const struct stat *st, const struct stat *made, const char *name)
+{
+	const struct link *link;
+
+	if (st->st_nlink < 2)
+		return true;
+	link = copy->links->n ? find_slot(copy->links, st) : NULL;
+	if (link && link->ino)
+		return link->to_dev == made->st_dev && link->to_ino == made->st_ino;
+	remember(copy, st, made, name);
+	return true;
 }
 
 /* ---- attributes ---- */
@@ -439,12 +453,9 @@ static int copy_node(struct copy *copy, const struct stat *st, int to_dir, const
 
 /* ---- folders ---- */
 
-static int copy_entry(struct copy *copy, int from_dir, const char *from, int to_dir, const char *to, unsigned depth,
-		      struct error *e);
-
-static int copy_entries(struct copy *copy, int from, int to, unsigned depth, struct error *e)
+int copy_each_name(int folder, int (*each)(const char *name, void *data, struct error *e), void *data, struct error *e)
 {
-	int fd = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 
@@ -453,48 +464,81 @@ static int copy_entries(struct copy *copy, int from, int to, unsigned depth, str
 		fd_close(fd);
 		return r;
 	}
-	while (!r && (errno = 0, entry = readdir(dir))) {
-		if (str_equal(entry->d_name, ".") || str_equal(entry->d_name, ".."))
-			continue;
-		r = copy_entry(copy, from, entry->d_name, to, entry->d_name, depth, e);
-		if (r == -ENOENT && e->kind == ERROR_NOT_FOUND) /* gone since it was listed */
-			r = 0;
-	}
+	while (!r && (errno = 0, entry = readdir(dir)))
+		if (!str_equal(entry->d_name, ".") && !str_equal(entry->d_name, ".."))
+			r = each(entry->d_name, data, e);
 	if (!r && errno)
 		r = error_system(e, errno, "list it");
 	closedir(dir);
 	return r;
 }
 
-static int enter_folder(struct copy *copy, int from, const char *name, int to_dir, const char *to, unsigned depth,
-			struct error *e)
+struct entries {
+	struct copy *copy;
+	int from, to;
+	unsigned depth;
+};
+
+static int copy_listed(const char *name, void *data, struct error *e)
+{
+	const struct entries *in = data;
+	int r = copy_entry(in->copy, in->from, name, in->to, name, in->depth, e);
+
+	return r == -ENOENT && e->kind == ERROR_NOT_FOUND ? 0 : r; /* gone since it was listed */
+}
+
+static int copy_entries(struct copy *copy, int from, int to, unsigned depth, struct error *e)
+{
+	struct entries in = {copy, from, to, depth};
+
+	return copy_each_name(from, copy_listed, &in, e);
+}
+
+int copy_enter(struct copy *copy, const char *name, unsigned depth, size_t *ret_length, struct error *e)
 {
 	struct copy_links *links = copy->links;
-	size_t length = links->length, size = strlen(to);
-	auto_fd out = -1;
-	int r;
+	size_t size = strlen(name);
 
-	if (depth >= COPY_DEPTH_MAX || length + size + 2 > sizeof(links->path))
+	if (depth >= COPY_DEPTH_MAX || links->length + size + 2 > sizeof(links->path))
 		return error_refuse(e, ERROR_LIMIT, "more than %d folders lie in each other", COPY_DEPTH_MAX);
+	*ret_length = links->length;
+	memcpy(links->path + links->length, name, size);
+	links->path[links->length + size] = '/';
+	links->length += size + 1;
+	return 0;
+}
+
+void copy_leave(struct copy *copy, size_t length)
+{
+	copy->links->length = length;
+}
+
+static int make_folder(struct copy *copy, int to_dir, const char *to, int *ret_fd, struct error *e)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+
 	if (mkdirat(to_dir, to, 0700) < 0 &&
 	    !(errno == EEXIST &&
 	      copy->flags & COPY_REPLACE)) /* a folder is merged with; anything else is no folder to open below */
 		return make_error(to, e);
-	out = openat(to_dir, to, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (out < 0 && (errno == ENOTDIR || errno == ELOOP) && copy->flags & COPY_REPLACE && !unlinkat(to_dir, to, 0) &&
-	    !mkdirat(to_dir, to, 0700))
-		out = openat(to_dir, to, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (out < 0)
-		return make_error(to, e);
-	memcpy(links->path + length, to, size);
-	links->path[length + size] = '/';
-	links->length = length + size + 1;
-	r = copy_entries(copy, from, out, depth + 1, e);
-	links->length = length;
-	if (!r)
-		r = copy_attributes(from, out, copy, e);
-	(void)name;
-	return r;
+	*ret_fd = openat(to_dir, to, flags);
+	if (*ret_fd < 0 && (errno == ENOTDIR || errno == ELOOP) && copy->flags & COPY_REPLACE &&
+	    !unlinkat(to_dir, to, 0) && !mkdirat(to_dir, to, 0700))
+		*ret_fd = openat(to_dir, to, flags);
+	return *ret_fd < 0 ? make_error(to, e) : 0;
+}
+
+static int enter_folder(struct copy *copy, int from, int to_dir, const char *to, unsigned depth, struct error *e)
+{
+	size_t length = 0;
+	auto_fd out = -1;
+	int r = copy_enter(copy, to, depth, &length, e);
+
+	if (r)
+		return r;
+	r = make_folder(copy, to_dir, to, &out, e) ?: copy_entries(copy, from, out, depth + 1, e);
+	copy_leave(copy, length);
+	return r ? r : copy_attributes(from, out, copy, e);
 }
 
 static bool is_whiteout(const struct stat *st)
@@ -502,8 +546,8 @@ static bool is_whiteout(const struct stat *st)
 	return S_ISCHR(st->st_mode) && !st->st_rdev;
 }
 
-static int copy_kind(struct copy *copy, int path, const struct stat *st, const char *from, int to_dir, const char *to,
-		     unsigned depth, struct error *e)
+static int copy_kind(struct copy *copy, int path, const struct stat *st, int to_dir, const char *to, unsigned depth,
+		     struct error *e)
 {
 	auto_fd folder = -1;
 
@@ -518,7 +562,7 @@ static int copy_kind(struct copy *copy, int path, const struct stat *st, const c
 		folder = openat(path, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (folder < 0)
 			return error_system(e, errno, "open it");
-		return enter_folder(copy, folder, from, to_dir, to, depth, e);
+		return enter_folder(copy, folder, to_dir, to, depth, e);
 	case S_IFIFO:
 		return copy_node(copy, st, to_dir, to, e);
 	default:
@@ -529,8 +573,19 @@ static int copy_kind(struct copy *copy, int path, const struct stat *st, const c
 	}
 }
 
-static int copy_entry(struct copy *copy, int from_dir, const char *from, int to_dir, const char *to, unsigned depth,
-		      struct error *e)
+static void note(struct copy *copy, const struct stat *st, int to_dir, const char *to)
+{
+	struct copy_pair pair = {.from = st->st_ino};
+	struct stat made;
+
+	if (fstatat(to_dir, to, &made, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	pair.to = made.st_ino;
+	str_add_bytes(copy->seen, &pair, sizeof(pair));
+}
+
+int copy_entry(struct copy *copy, int from_dir, const char *from, int to_dir, const char *to, unsigned depth,
+	       struct error *e)
 {
 	auto_fd path = openat(from_dir, from, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
@@ -543,15 +598,17 @@ static int copy_entry(struct copy *copy, int from_dir, const char *from, int to_
 	if (path < 0 || fstat(path, &st) < 0)
 		return error_system(e, errno, "look at '%s'", from);
 	copy->files++;
-	r = copy_kind(copy, path, &st, from, to_dir, to, depth, e);
+	r = copy_kind(copy, path, &st, to_dir, to, depth, e);
 	if (r)
 		error_context(e, "%s", from);
+	else if (copy->seen)
+		note(copy, &st, to_dir, to);
 	return r;
 }
 
 /* ---- the whole ---- */
 
-static int begin(struct copy *copy, int top, struct error *e)
+int copy_begin(struct copy *copy, int top, struct error *e)
 {
 	struct rlimit limit;
 
@@ -568,7 +625,7 @@ static int begin(struct copy *copy, int top, struct error *e)
 	return 0;
 }
 
-static void end(struct copy *copy)
+void copy_end(struct copy *copy)
 {
 	free_links(copy->links);
 	copy->links = NULL;
@@ -576,22 +633,22 @@ static void end(struct copy *copy)
 
 int copy_folder(int from, int to, bool with_top, struct copy *copy, struct error *e)
 {
-	int r = begin(copy, to, e);
+	int r = copy_begin(copy, to, e);
 
 	if (!r)
 		r = copy_entries(copy, from, to, 0, e);
 	if (!r && with_top)
 		r = copy_attributes(from, to, copy, e);
-	end(copy);
+	copy_end(copy);
 	return r;
 }
 
 int copy_one(int from_dir, const char *from, int to_dir, const char *to, struct copy *copy, struct error *e)
 {
-	int r = begin(copy, to_dir, e);
+	int r = copy_begin(copy, to_dir, e);
 
 	if (!r)
 		r = copy_entry(copy, from_dir, from, to_dir, to, 0, e);
-	end(copy);
+	copy_end(copy);
 	return r;
 }

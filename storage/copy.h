@@ -19,6 +19,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/str.h"
 
 /* Ids first .. first + count - 1 become to ...; what is in no range becomes the overflow id. */
 struct copy_range {
@@ -57,6 +58,7 @@ struct copy {
 	uint64_t left_out;
 	/* this module's */
 	struct copy_links *links;
+	struct str *seen; /* struct copy_pair, of all that is copied; NULL: nobody asks */
 	int top;
 };
 
@@ -65,6 +67,20 @@ struct copy {
  * unless !with_top.  A failure leaves what was copied until then.
  */
 int copy_folder(int from, int to, bool with_top, struct copy *copy, struct error *e) must_check;
+
+/* Brings to a halt, and lets go on, who writes to the folder that is copied.  To let go on what was not stopped is no error. */
+struct copy_pause {
+	int (*stop)(void *data, struct error *e);
+	int (*go)(void *data, struct error *e);
+	void *data;
+};
+
+/*
+ * The same, with the attributes of from, for a folder that is written to by whom pause stops: the copy is as of one moment.  Where the
+ * file system says reliably what changed (ext4, XFS, btrfs) most is copied beforehand, and the halts are as long as it takes to look at
+ * every file and to copy what changed meanwhile.  Afterwards, also after a failure, it is for the caller to let go on.
+ */
+int copy_moving(int from, int to, const struct copy_pause *pause, struct copy *copy, struct error *e) must_check;
 
 /* The one file or folder from_dir/from (no link is followed) as to_dir/to.  -ENOENT and ERROR_NOT_FOUND: there is none. */
 int copy_one(int from_dir, const char *from, int to_dir, const char *to, struct copy *copy, struct error *e) must_check;

@@ -154,7 +154,7 @@ static int move_out(const struct store *store, int folder, struct root *root, st
 	if (!r)
 		r = fd_open(top, ROOT_UPPER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, NULL, &upper, e);
 	if (!r)
-		r = push_copy(store, upper, push, NULL, e);
+		r = push_copy(store, upper, NULL, push, e);
 	if (!r)
 		r = push_flush(push, e);
 	if (r)
@@ -233,7 +233,7 @@ int push_begin(const struct store *store, struct push *ret, int *ret_tree, struc
 	return r;
 }
 
-int push_copy(const struct store *store, int upper, struct push *ret, struct copy *copied, struct error *e)
+int push_copy(const struct store *store, int upper, const struct copy_pause *pause, struct push *ret, struct error *e)
 {
 	struct copy copy = {.flags = COPY_LAYER};
 	const char *id = ret->id;
@@ -243,9 +243,7 @@ int push_copy(const struct store *store, int upper, struct push *ret, struct cop
 
 	if (r)
 		return r;
-	r = copy_folder(upper, tree, true, &copy, e);
-	if (copied)
-		*copied = copy;
+	r = pause ? copy_moving(upper, tree, pause, &copy, e) : copy_folder(upper, tree, true, &copy, e);
 	if (!r)
 		return 0;
 	push_release(ret);

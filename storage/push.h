@@ -57,10 +57,11 @@ int push_make(const struct store *store, int folder, struct root *root, struct a
 	      struct error *e) must_check;
 
 /*
- * A copy of upper becomes a push that nothing names yet; nobody may write to upper meanwhile.  copied (may be NULL) gets the
- * counts.  push_flush() writes it to the disk.
+ * A copy of upper becomes a push that nothing names yet.  pause (see copy_moving()) stops who writes to upper; NULL: nobody does.
+ * push_flush() writes it to the disk.
  */
-int push_copy(const struct store *store, int upper, struct push *ret, struct copy *copied, struct error *e) must_check;
+int push_copy(const struct store *store, int upper, const struct copy_pause *pause, struct push *ret,
+	      struct error *e) must_check;
 int push_flush(const struct push *push, struct error *e) must_check;
 
 /* An empty tree to be filled: O_RDONLY | O_DIRECTORY. */

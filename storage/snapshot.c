@@ -155,14 +155,12 @@ static int read_config(int folder, struct arena *arena, const char **ret, struct
 static int push_live(const struct store *store, const struct root *root, const struct snapshot_request *request,
 		     struct arena *arena, struct snapshot *s, struct push *push, struct error *e)
 {
-	int r = push_copy(store, request->upper, push, NULL, e);
+	const struct copy_pause *pause = request->pause;
+	int r = push_copy(store, request->upper, pause, push, e);
 	struct error ignored;
 
-	if (request->done) {
-		int r_done = request->done(request->data, r ? &ignored : e);
-
-		r = r ?: r_done;
-	}
+	if (pause && pause->go(pause->data, r ? &ignored : e) && !r)
+		r = error_return(e);
 	if (!r)
 		r = push_flush(push, e);
 	if (r)

@@ -7,8 +7,8 @@
  * it holds the instance's lock.
  *
  * A stopped instance is snapshotted by pushing its upper: the same cost whatever it wrote.  The upper of a running one is mounted, and
- * overlayfs can't be given another; so it is frozen and its upper, not what lies below, is copied, on XFS and btrfs by sharing
- * the blocks.  Both kinds look the same afterwards.
+ * overlayfs can't be given another; so its upper, not what lies below, is copied, on XFS and btrfs by sharing the blocks, and it is
+ * frozen for the moments that copy_moving() needs.  Both kinds look the same afterwards.
  */
 #ifndef HOLM_STORAGE_SNAPSHOT_H
 #define HOLM_STORAGE_SNAPSHOT_H
@@ -47,12 +47,10 @@ int snapshot_find(const struct snapshot_list *list, const char *name, const stru
 		  struct error *e) must_check;
 
 struct snapshot_request {
-	const char *name;    /* NULL: "snap1", "snap2", ... */
-	const char *comment; /* NULL: none */
-	int upper;	     /* of a running instance, frozen: it is copied; -1: it is stopped */
-	/* Called when nothing will be read from upper any more; NULL: nobody waits for that. */
-	int (*done)(void *data, struct error *e);
-	void *data;
+	const char *name;		/* NULL: "snap1", "snap2", ... */
+	const char *comment;		/* NULL: none */
+	int upper;			/* of a running instance: it is copied; -1: it is stopped */
+	const struct copy_pause *pause; /* of a running one: by its end it goes on; NULL: nobody writes to upper */
 };
 
 /* *ret lives in arena.  ERROR_EXISTS: the name is taken. */
