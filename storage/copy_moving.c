@@ -116,27 +116,30 @@ static bool is_copy(const struct moving *m, const struct stat *st, const struct 
 	return pair && pair->to == made->st_ino && st->st_dev == m->device && !((st->st_mode ^ made->st_mode) & S_IFMT);
 }
 
+/* A folder and its copy. */
 struct both {
 	struct moving *moving;
 	int from, to;
 	unsigned depth;
+	bool touched; /* the copy is to get its attributes anew */
 };
 
-static int remove_copy(int dirfd, const char *name, struct error *e)
+static int remove_copy(struct both *in, const char *name, struct error *e)
 {
-	if (!unlinkat(dirfd, name, 0))
+	in->touched = true;
+	if (!unlinkat(in->to, name, 0))
 		return 0;
-	return errno == EISDIR ? tree_remove(dirfd, name, e) : error_system(e, errno, "remove the copy of '%s'", name);
+	return errno == EISDIR ? tree_remove(in->to, name, e) : error_system(e, errno, "remove the copy of '%s'", name);
 }
 
 static int remove_gone(const char *name, void *data, struct error *e)
 {
-	const struct both *in = data;
+	struct both *in = data;
 	struct stat st;
 
 	if (!fstatat(in->from, name, &st, AT_SYMLINK_NOFOLLOW))
 		return 0;
-	return errno == ENOENT ? remove_copy(in->to, name, e) : error_system(e, errno, "look at '%s'", name);
+	return errno == ENOENT ? remove_copy(in, name, e) : error_system(e, errno, "look at '%s'", name);
 }
 
 /* Attributes that from has no longer. */
@@ -155,31 +158,38 @@ static int remove_xattrs(int from, int to, struct error *e)
 
 static int copy_again(const char *name, void *data, struct error *e);
 
-static int copy_contents_again(struct moving *m, int from, int to, unsigned depth, struct error *e)
+/* Where nothing changed nothing is written: the disk may be busy, and time counts. */
+static int copy_contents_again(struct both *in, struct error *e)
 {
-	struct both in = {m, from, to, depth};
+	struct moving *m = in->moving;
 	struct stat st;
-	int r = fstat(from, &st) < 0 ? error_system(e, errno, "look at it") : 0;
+	int r = fstat(in->from, &st) < 0 ? error_system(e, errno, "look at it") : 0;
 
-	if (!r && is_changed(m, &st))
-		r = copy_each_name(to, remove_gone, &in, e) ?: remove_xattrs(from, to, e);
-	r = r ?: copy_each_name(from, copy_again, &in, e);
-	return r ?: copy_attributes(from, to, m->copy, e);
+	if (!r && is_changed(m, &st)) {
+		in->touched = true;
+		r = copy_each_name(in->to, remove_gone, in, e) ?: remove_xattrs(in->from, in->to, e);
+	}
+	r = r ?: copy_each_name(in->from, copy_again, in, e);
+	return r || !in->touched ? r : copy_attributes(in->from, in->to, m->copy, e);
 }
 
-static int copy_folder_again(const struct both *above, const char *name, struct error *e)
+static int copy_folder_again(const struct both *above, const char *name, const struct stat *made, struct error *e)
 {
-	struct moving *m = above->moving;
-	auto_fd from = -1, to = -1;
+	/* An ordinary user can't change what is in a folder that is not to be written to. */
+	struct both in = {above->moving, -1, -1, above->depth + 1, geteuid() && (made->st_mode & 0700) != 0700};
 	size_t length = 0;
-	int r = copy_enter(m->copy, name, above->depth, &length, e);
+	int r = copy_enter(in.moving->copy, name, above->depth, &length, e);
 
+	if (!r && in.touched && fchmodat(above->to, name, 0700, 0) < 0)
+		r = error_system(e, errno, "open the copy of '%s'", name);
 	if (!r)
-		r = fd_open(above->from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, NULL, &from, e);
+		r = fd_open(above->from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, NULL, &in.from, e);
 	if (!r)
-		r = fd_open(above->to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, NULL, &to, e);
-	r = r ?: copy_contents_again(m, from, to, above->depth + 1, e);
-	copy_leave(m->copy, length);
+		r = fd_open(above->to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, NULL, &in.to, e);
+	r = r ?: copy_contents_again(&in, e);
+	fd_close(in.from);
+	fd_close(in.to);
+	copy_leave(in.moving->copy, length);
 	if (r)
 		error_context(e, "%s", name);
 	return r;
@@ -187,7 +197,7 @@ static int copy_folder_again(const struct both *above, const char *name, struct 
 
 static int copy_again(const char *name, void *data, struct error *e)
 {
-	const struct both *in = data;
+	struct both *in = data;
 	struct moving *m = in->moving;
 	struct stat st, made;
 	int r = 0;
@@ -197,15 +207,13 @@ static int copy_again(const char *name, void *data, struct error *e)
 	if (!fstatat(in->to, name, &made, AT_SYMLINK_NOFOLLOW)) {
 		bool same = is_copy(m, &st, &made);
 
-		/* Until it has its attributes anew it can be written to by an ordinary user, too. */
-		if (same && S_ISDIR(st.st_mode) && fchmodat(in->to, name, 0700, 0) < 0)
-			return error_system(e, errno, "set the mode of '%s'", name);
 		if (same && S_ISDIR(st.st_mode))
-			return copy_folder_again(in, name, e);
+			return copy_folder_again(in, name, &made, e);
 		if (same && !is_changed(m, &st) && copy_keep(m->copy, &st, &made, name))
 			return 0;
-		r = remove_copy(in->to, name, e);
+		r = remove_copy(in, name, e);
 	}
+	in->touched = true;
 	return r ?: copy_entry(m->copy, in->from, name, in->to, name, in->depth, e);
 }
 
@@ -213,6 +221,7 @@ static int copy_again(const char *name, void *data, struct error *e)
 
 static int copy_twice(struct moving *m, int from, int to, const struct copy_pause *pause, struct error *e)
 {
+	struct both top = {.moving = m, .from = from, .to = to};
 	struct stat st;
 	int r = pause->stop(pause->data, e);
 
@@ -227,7 +236,7 @@ static int copy_twice(struct moving *m, int from, int to, const struct copy_paus
 	if (was_clock_set(m))
 		m->since = LONG_MIN;
 	r = copy_begin(m->copy, to, e);
-	r = r ?: copy_contents_again(m, from, to, 0, e);
+	r = r ?: copy_contents_again(&top, e);
 	copy_end(m->copy);
 	return r;
 }
