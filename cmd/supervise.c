@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cmd/verbs.h"
-#include "instances/monitor.h"
+#include "instances/supervise.h"
 
 struct supervise {
 	bool resume, tick, health;
@@ -22,10 +22,10 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	if (r)
 		return r;
 	if (asked->tick)
-		return monitor_tick(&call->runtime, &instance, e);
+		return supervise_tick(&call->runtime, &instance, e);
 	if (asked->health)
-		return monitor_check_health(&call->runtime, &instance, e);
-	return monitor_supervise(&call->runtime, &instance, asked->resume, e);
+		return supervise_health(&call->runtime, &instance, e);
+	return supervise_end(&call->runtime, &instance, asked->resume, e);
 }
 
 /* Private: what holm-monitor executes. */

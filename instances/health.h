@@ -6,11 +6,14 @@
 #define HOLM_INSTANCES_HEALTH_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "instances/instance.h"
 
 enum { HEALTH_WORDS = 256 };
+
+#define HEALTH_TIMEOUT INT64_C(30000000000) /* ns, where holm.health.timeout is not given */
 
 struct health_result {
 	bool good;

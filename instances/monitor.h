@@ -16,7 +16,7 @@
  *   DATA/instances/NAME/history   one line of JSON per end
  *
  * Life: monitor_start() forks; the child makes stdio and container, tells the waiting caller, and becomes the keeper.  When
- * init has ended and the worker has written what was left, the keeper executes `holm supervise NAME`, a private verb: it
+ * init has ended and the worker has written what was left, the keeper executes `holm supervise NAME` (instances/supervise.h): it
  * records the end, deletes the container and, by the restart policy and the desired state, starts it anew and becomes the
  * keeper again, waits first (tiny, as holm-monitor), or ends.  All under the same pid.
  *
@@ -33,13 +33,6 @@
 #include "base/error.h"
 #include "instances/instance.h"
 #include "instances/phase.h"
-
-enum monitor_health {
-	MONITOR_HEALTH_NONE, /* no check */
-	MONITOR_HEALTH_STARTING,
-	MONITOR_HEALTH_GOOD,
-	MONITOR_HEALTH_BAD,
-};
 
 struct monitor_state {
 	enum monitor_phase phase;
@@ -84,17 +77,5 @@ int monitor_mend(const struct runtime *runtime, const struct instance *instance,
  */
 int monitor_wait(const struct runtime *runtime, const struct instance *instance, int64_t timeout,
 		 struct error *e) must_check;
-
-/*
- * The private verb `holm supervise`, executed by the keeper: after the end, or (resume) after the wait for a restart.  Becomes the
- * keeper again, or returns when the instance stays down.  The instance is not locked.
- */
-int monitor_supervise(const struct runtime *runtime, struct instance *instance, bool resume,
-		      struct error *e) must_check;
-
-/* `holm supervise --tick` and `--health`, executed by the worker: a line for the ledger; one check, and what follows from it.
-   ERROR_STATE: it does not run. */
-int monitor_tick(const struct runtime *runtime, const struct instance *instance, struct error *e) must_check;
-int monitor_check_health(const struct runtime *runtime, struct instance *instance, struct error *e) must_check;
 
 #endif
