@@ -14,8 +14,18 @@ CONF
 ctr() {
 	timeout -k 1 $((20 * HOLM_TIMESCALE)) /usr/bin/ctr "$@"
 }
+# ctr 1.6 may lose the output of what ends before it has opened the pipe, with any runtime: what said nothing is done once more.
+told() {
+	local status=0
+	"$@" >told 2>&1 </dev/null || status=$?
+	if [ $status -eq 0 ] && [ ! -s told ]; then "$@" >told 2>&1 </dev/null || status=$?; fi
+	cat told
+	return $status
+}
 run() {
-	ctr run --runc-binary "$runtime" "$@" </dev/null
+	local how=told
+	[ "$1" != -d ] || how=
+	$how ctr run --runc-binary "$runtime" "$@" </dev/null
 }
 
 mkdir /run/engine/bin
@@ -27,7 +37,7 @@ echo "# $(containerd --version | cut -d ' ' -f 1,3), $("$runtime" --version | he
 
 oci_image image.tar test/isle:1 '["/bin/sh"]'
 ctr_events() {
-	timeout 600 /usr/bin/ctr events >"$work/events" 2>&1
+	timeout $((600 * HOLM_TIMESCALE)) /usr/bin/ctr events >"$work/events" 2>&1
 }
 ctr_events &
 check 'import an image' ctr images import image.tar
@@ -67,6 +77,12 @@ exits 'run --rootfs' 0 '^hello$' run --rm --rootfs "$image_root" r22 /bin/echo h
 exits 'run --no-pivot' 0 '^hello$' run --rm --no-pivot test/isle:1 r23 echo hello
 exits 'run --rootfs-propagation' 0 '^hello$' run --rm --rootfs-propagation rslave test/isle:1 r24 echo hello
 exits 'OOM: killed' 137 '' run --rm --memory-limit 16777216 test/isle:1 r25 probe eat 64
+# With cgroup v2 the shim looks at memory only once the task has started: what is killed at once may go unsaid.
+run -d --memory-limit 16777216 test/isle:1 r27 sleep 1000
+exits 'OOM of an exec: killed' 137 '' ctr tasks exec --exec-id eater r27 probe eat 64
+check 'OOM of an exec: said' wait_for 5 grep -q '/tasks/oom.*r27' events
+ctr tasks delete --force r27 >/dev/null 2>&1
+ctr containers rm r27
 jq --arg root "$image_root" '.root.path = $root | .process.args = ["echo", "from a file"]' <<<"$default_config" >config.json
 exits 'run --config' 0 '^from a file$' run --rm --config "$PWD/config.json" r26
 
@@ -74,10 +90,10 @@ exits 'run --config' 0 '^from a file$' run --rm --config "$PWD/config.json" r26
 
 check 'run -d' run -d test/isle:1 c1 sleep 1000
 like 'tasks ls' "$(ctr tasks ls)" 'c1 +[0-9]+ +RUNNING'
-exits 'exec' 0 '^of the image$' ctr tasks exec --exec-id e1 c1 cat /data/file
+exits 'exec' 0 '^of the image$' told ctr tasks exec --exec-id e1 c1 cat /data/file
 exits 'exec: status' 5 '' ctr tasks exec --exec-id e2 c1 sh -c 'exit 5'
 exits 'exec: not found' 1 'executable file not found' ctr tasks exec --exec-id e3 c1 nosuch
-exits 'exec: user and folder' 0 '^1000 /tmp$' ctr tasks exec --exec-id e4 --user 1000 --cwd /tmp c1 sh -c 'echo $(id -u) $PWD'
+exits 'exec: user and folder' 0 '^1000 /tmp$' told ctr tasks exec --exec-id e4 --user 1000 --cwd /tmp c1 sh -c 'echo $(id -u) $PWD'
 like 'exec -t' "$(on_terminal ctr tasks exec -t --exec-id e5 c1 tty)" /dev/pts/0
 is 'exec: input' "$(echo text | ctr tasks exec --exec-id e6 c1 head -n 1)" text
 check 'exec -d' ctr tasks exec -d --exec-id e7 c1 sleep 999
