@@ -232,8 +232,9 @@ void compile_console(struct compiler *c, const struct spec_process *p, uint32_t 
 	if (!p->terminal)
 		return;
 	o = compile_op(c, PLAN_CONSOLE, "process.terminal");
-	o->console.rows = p->has_console_size ? p->console_height : rows;
-	o->console.columns = p->has_console_size ? p->console_width : columns;
+	/* Whoever sits at a terminal has that one's size, and keeps it: consoleSize is for where there is none. */
+	o->console.rows = rows || columns || !p->has_console_size ? rows : p->console_height;
+	o->console.columns = rows || columns || !p->has_console_size ? columns : p->console_width;
 	o->console.uid = p->user.uid;
 	o->console.plain = plain;
 	o->console.exec = exec;

@@ -46,13 +46,15 @@ wait_status stopped
 
 # A terminal of our own: script(1) makes one
 in_terminal() { # COMMAND: as a line; prints what the terminal showed
-	SHELL=/bin/sh script -qec "stty rows 44 cols 111; $1" /dev/null </dev/null | tr -d '\r\0'
+	SHELL=/bin/sh script -qec "stty rows 44 cols 111; $1" /dev/null </dev/null | tr -d '\r\0' | sed 's|\^@||g' # script tells of its own input's end
 }
 run_line="'$HOLM' --root '$state'"
 bundle "$terminal" -- sh -c 'stty size; tty; exit 9'
 like 'run in a terminal: the size is handed on' "$(in_terminal "$run_line run --bundle '$bundle' $id")" '44 111'
 in_terminal "$run_line run --bundle '$bundle' $id-b" >/dev/null
 is 'run in a terminal: and the exit status' $? 9
+bundle "$terminal" '.process.consoleSize = {"height": 33, "width": 99}' -- sh -c 'stty size; sleep 0.3; stty size'
+is 'run in a terminal: consoleSize is for where there is none' "$(in_terminal "$run_line run --bundle '$bundle' $id" | xargs)" '44 111 44 111'
 bundle "$terminal" -- sh -c 'trap "stty size; exit 5" WINCH; echo ready; while :; do sleep 0.05; done'
 text=$(timeout $((20 * HOLM_TIMESCALE)) python3 - "$HOLM" "$state" "$bundle" "$id" <<'X'
 import fcntl, os, pty, struct, sys, termios
