@@ -7,7 +7,7 @@ root.  Its payload is the probe.  Compared are exit status, state (created, runn
 reports, without what is bound to differ (pids, inode numbers, memory).  A difference is a failed test unless the
 table `expected` has it, with its reason.  One TAP line per case and runtime; the reasons that served are listed at the end.
 """
-import copy, fnmatch, glob, json, os, re, subprocess, sys, time
+import copy, fcntl, fnmatch, glob, json, os, pty, random, re, struct, subprocess, sys, termios, threading, time
 
 probe, root, work, holm = sys.argv[1:5]
 others = sys.argv[5:]
@@ -59,6 +59,12 @@ expected = [
     ("crun", "tmpfs without a source", "mounts./mnt/here.source", "crun writes the type in its place"),
     ("runc", "without /proc", "*", "runc needs a /proc in the container for itself"),
     ("*", "ids without a user namespace", "*", "mappings that would do nothing are refused"),
+    ("*", "*", "devices./dev/null.?id", "the host's, which any crun of the host gives to its user for a moment, as one of its standard descriptors"),
+    ("runc", "*terminal*", "terminal.*", "runc resizes when the process may already have looked"),
+    ("crun", "*terminal*", "terminal.*", "crun doesn't hand on the size of the caller's terminal before that changes"),
+    ("runc", "*idmapped*", "mounts./mnt/here.options", "runc 1.1 doesn't know idmapped mounts"),
+    ("crun", "together: *idmapped*", "*", "crun 1.8 gives up where it may not map the ids of a mount"),
+    ("*", "together: *masks*", "mounts./etc/group.*", "masks of another shape: the host's null device, or one empty tmpfs, read-only"),
     ("*", "masks and *", "mounts./*", "masks of another shape: the host's null device, or one empty tmpfs, read-only"),
     ("runc", "seccomp: SCMP_ACT_KILL*", "*", "runc calls getpid itself when the filter is on already"),
     ("runc", "seccomp: SCMP_ACT_TRAP", "*", "runc calls getpid itself when the filter is on already"),
@@ -170,7 +176,8 @@ def variations():
         yield "root propagation " + p, put("linux.rootfsPropagation", p)
     yield "personality", put("linux.personality", {"domain": "LINUX32"})
     yield "an annotation", put("annotations", {"a.key": "a value", "b": ""})
-    yield "hooks", put("hooks", {"prestart": [{"path": "/bin/true"}], "poststop": [{"path": "/bin/true"}]})
+    reader = {"path": "/bin/sh", "args": ["sh", "-c", "cat >/dev/null"], "env": ["PATH=/bin"]} # crun dies of SIGPIPE where nobody reads the state
+    yield "hooks", put("hooks", {"prestart": [reader], "poststop": [reader]})
     yield "a hook that fails", put("hooks", {"prestart": [{"path": "/bin/false"}]})
     tables = {
         "bind": ("bind",), "rbind": ("rbind",), "bind ro": ("bind", "ro"), "rbind ro": ("rbind", "ro"), "bind rro": ("bind", "rro"),
@@ -303,6 +310,45 @@ def variations():
         yield "seccomp: " + op, all_of(seccomp(syscalls=[{"names": ["personality"], "action": "SCMP_ACT_ERRNO", "errnoRet": 5,
                                                          "args": [{"index": 0, "value": value, "valueTwo": 8, "op": op}]}]),
                                        put("process.args", ["/bin/probe", "call", "135", "8"]))
+    # Settings that each work alone, together: one choice of each kind, the same ones in every run.
+    def limits(*rows):
+        return put("process.rlimits", [{"type": "RLIMIT_" + kind, "soft": soft, "hard": hard} for kind, soft, hard in rows])
+
+    def sets(*names):
+        return put("process.capabilities", {k: list(names) for k in ("bounding", "effective", "permitted", "inheritable", "ambient")})
+    both_ways = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+    dimensions = [
+        {"": None, "user namespace": user, "two ranges": all_of(user, put("linux.uidMappings", [{"containerID": 0, "hostID": 100000, "size": 1000},
+                                                                                             {"containerID": 1000, "hostID": 201000, "size": 10}]))},
+        {"": None, "user": put("process.user", {"uid": 1000, "gid": 1000}), "groups": put("process.user", {"uid": 0, "gid": 0, "additionalGids": [5, 6, 1000]}),
+         "user, groups, umask": put("process.user", {"uid": 1000, "gid": 7, "additionalGids": [4, 9], "umask": 0o77}),
+         "umask": put("process.user", {"uid": 0, "gid": 3, "umask": 0})},
+        {"": None, "rslave root": put("linux.rootfsPropagation", "rslave"), "private root": put("linux.rootfsPropagation", "private"),
+         "rshared root": put("linux.rootfsPropagation", "rshared")},
+        {"": None, "writable": put("root.readonly", False)},
+        {"": None, "hooks": put("hooks", {kind: [{"path": "/bin/sh", "args": ["sh", "-c", "cat >/dev/null"], "env": ["PATH=/bin"], "timeout": 9}] for kind in (
+            "prestart", "createRuntime", "createContainer", "poststart", "poststop")}),
+         "a hook inside": put("hooks", {"startContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "cat >/dev/null; umask 0; cd /tmp"]}]})},
+        {"": None, "limits": limits(("NOFILE", 64, 128), ("CORE", 0, 0), ("STACK", 1 << 20, 1 << 23)), "files": limits(("NOFILE", 1000, 1024), ("FSIZE", 1 << 20, 1 << 30))},
+        {"": None, "OOM score": put("process.oomScoreAdj", 300), "OOM score 0": put("process.oomScoreAdj", 0)},
+        {"": None, "no capabilities": put("process.capabilities", {}), "ambient": sets("CAP_KILL", "CAP_NET_RAW")},
+        {"": None, "new privileges": put("process.noNewPrivileges", False)},
+        {"": None, "bind ro": mount("/mnt/here", "bind", outside + "/folder", "rbind", "ro", "nosuid"),
+         "tmpfs": mount("/tmp", "tmpfs", "tmpfs", "size=64k", "mode=1777", "gid=1000"),
+         "idmapped": lambda c: c["mounts"].append({"destination": "/mnt/here", "type": "bind", "source": outside + "/folder", "options": ["bind"],
+                                                   "uidMappings": both_ways, "gidMappings": both_ways})},
+        {"": None, "cgroup namespace": lambda c: c["linux"]["namespaces"].append({"type": "cgroup"})},
+        {"": None, "seccomp": seccomp(), "masks": all_of(put("linux.maskedPaths", ["/proc/keys", "/etc/group"]), put("linux.readonlyPaths", ["/proc/sys", "/tmp"]))},
+        {"": None, "terminal": put("process.terminal", True), "a small terminal": all_of(put("process.terminal", True), put("process.consoleSize", {"width": 71, "height": 19}))},
+        {"": None, "in /tmp": put("process.cwd", "/tmp")}]
+    dice = random.Random(4)
+    for n in range(60):
+        chosen = {}
+        for kinds in dimensions:
+            name = dice.choice(list(kinds))
+            chosen.update({name: kinds[name]} if name else {})
+        if "idmapped" not in chosen or set(chosen) & {"user namespace", "two ranges"}: # (runc 1.1 and crun 1.8 want one then)
+            yield "together: " + ", ".join(chosen), all_of(*chosen.values())
     yield "seccomp: all denied but some", all_of(put("linux.seccomp", {"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 1, "syscalls": [
         {"names": ["execve", "exit_group", "write", "brk", "arch_prctl", "set_tid_address", "set_robust_list", "rseq", "prlimit64", "readlink", "readlinkat", "getrandom",
                    "mprotect", "fstat", "newfstatat", "mmap", "munmap", "futex", "close", "openat", "read", "fcntl", "prctl", "capset", "setuid", "setgid", "setgroups", "chdir",
@@ -431,6 +477,34 @@ def normal_state(text, ident, bundle):
     return s
 
 
+def call_on_terminal(command):
+    """As subprocess.run() of a command on a terminal of its own, 100 columns wide."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=subprocess.PIPE, start_new_session=True, text=True,
+                               preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+    os.close(slave)
+    output = []
+
+    def read():
+        try:
+            while data := os.read(master, 65536):
+                output.append(data)
+        except OSError: # EIO: nobody has its other end any more
+            pass
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        errors = process.communicate(timeout=20 * TIMESCALE)[1]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    finally:
+        reader.join(20)
+        os.close(master)
+    return subprocess.CompletedProcess(command, process.returncode, b"".join(output).decode(errors="replace").replace("\r", ""), errors)
+
+
 def run(runtime, case, config, number):
     """Everything comparable of one case under one runtime."""
     name = os.path.basename(runtime)
@@ -445,14 +519,19 @@ def run(runtime, case, config, number):
     empty = open(work + "/empty", "a+")
 
     def call(*words, **more):
+        if words[0] == "run" and config["process"].get("terminal"):
+            return call_on_terminal(base + list(words))
         return subprocess.run(base + list(words), stdin=empty, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               timeout=20 * TIMESCALE, text=True, errors="replace", **more)
     try:
-        done = call("run", "--bundle", bundle, ident)
+        for _ in range(5): # crun may end before it has passed on what the terminal holds
+            done = call("run", "--bundle", bundle, ident)
+            if runtime == holm or not config["process"].get("terminal") or done.returncode or "output" not in normal_probe(done.stdout, ident):
+                break
         result["exit"] = done.returncode
         result.update(normal_probe(done.stdout, ident))
         result["says why"] = bool(done.stderr.strip()) if done.returncode else False
-        if number % 9 == 0 and not done.returncode:
+        if number % 9 == 0 and not done.returncode and not config["process"].get("terminal"):
             # A created container keeps the stdout it was given, so that mustn't be a pipe that is read to its end.
             with open(work + "/output", "w") as out:
                 made = subprocess.run(base + ["create", "--bundle", bundle, ident], stdin=empty, stdout=out, stderr=out, timeout=20 * TIMESCALE)
