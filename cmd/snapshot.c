@@ -9,9 +9,11 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "cmd/commands.h"
+#include "cmd/each.h"
 #include "cmd/output.h"
 #include "cmd/verbs.h"
 #include "instances/quiet.h"
+#include "instances/select.h"
 #include "instances/status.h"
 #include "spec/json.h"
 #include "storage/root.h"
@@ -27,11 +29,19 @@ static void print_time(int64_t ns, char text[32])
 
 /* ---- create ---- */
 
+/* Is it one that is meant, by its name?  Then what is printed does not say whose it is. */
+static bool is_one(const struct each_options *each, const char *name)
+{
+	return !each->n_labels && !select_is_pattern(name);
+}
+
 struct create_options {
+	struct each_options each;
 	const char *comment;
 };
 
 static const struct option create_rows[] = {
+    EACH_LABEL(struct create_options),
     OPTION(struct create_options, comment, "comment", 'm', STRING, "TEXT", "what it is for"),
 };
 
@@ -58,15 +68,21 @@ static int create(struct invocation *call, struct instance *i, const struct stor
 	return r;
 }
 
-static int run_create(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
+struct create_work {
+	const struct create_options *options;
+	const char *name; /* NULL: one is made up */
+	bool one;
+};
+
+static int create_one(struct invocation *call, struct instance *which, const void *data, struct error *e)
 {
-	const struct create_options *o = options;
-	struct snapshot_request request = {.name = n > 1 ? operands[1] : NULL, .comment = o->comment};
+	const struct create_work *work = data;
+	struct snapshot_request request = {.name = work->name, .comment = work->options->comment};
 	auto_instance i = INSTANCE_INIT;
 	auto_store store = STORE_INIT;
 	struct snapshot made;
 	auto_str out = STR_INIT;
-	int r = quiet_open(&call->runtime, operands[0], &i, &store, e);
+	int r = quiet_open(&call->runtime, which->name, &i, &store, e);
 
 	if (r)
 		return r;
@@ -75,8 +91,18 @@ static int run_create(struct invocation *call, void *options, char **operands, s
 		error_context(e, "snapshot of '%s'", i.name);
 		return r;
 	}
+	if (!work->one)
+		str_addf(&out, "%s ", i.name);
 	str_addf(&out, "%s\n", made.name);
 	return output_write(str_peek(&out), e);
+}
+
+static int run_create(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
+{
+	const struct create_options *o = options;
+	const struct create_work work = {o, n > 1 ? operands[1] : NULL, is_one(&o->each, operands[0])};
+
+	return each_instance(call, &o->each, operands, 1, EACH_ALONE, create_one, &work, e);
 }
 
 /* ---- list, tree ---- */
@@ -84,12 +110,14 @@ static int run_create(struct invocation *call, void *options, char **operands, s
 enum list_format { LIST_TABLE, LIST_JSON };
 
 struct list_options {
+	struct each_options each;
 	int format;
 };
 
 static const char *const formats[] = {[LIST_TABLE] = "table", [LIST_JSON] = "json"};
 
 static const struct option list_rows[] = {
+    EACH_LABEL(struct list_options),
     OPTION_CHOSEN(struct list_options, format, "format", 'f', formats, "form of the list (table)"),
 };
 
@@ -105,61 +133,90 @@ static int load(struct invocation *call, const char *name, struct instance *i, s
 	return r;
 }
 
-static void list_table(const struct snapshot_list *list, struct str *out)
+struct listing {
+	bool one, any;
+	struct str table;
+	struct json_writer json;
+};
+
+static void list_table(const struct snapshot_list *list, const char *instance, struct str *out)
 {
 	char created[32];
 
-	str_addf(out, "%-20s %-21s %-20s %-8s %s\n", "NAME", "CREATED", "PARENT", "TAKEN", "COMMENT");
 	for (size_t i = 0; i < list->n; i++) {
 		const struct snapshot *s = &list->items[i];
 
 		print_time(s->created, created);
+		if (instance)
+			str_addf(out, "%-20s ", instance);
 		str_addf(out, "%-20s %-21s %-20s %-8s %s\n", s->name, created, s->parent ? s->parent : "-",
 			 s->live ? "running" : "stopped", s->comment ? s->comment : "");
 	}
 }
 
-static void list_json(const struct snapshot_list *list, struct str *out)
+static void list_json(const struct snapshot_list *list, const char *instance, struct json_writer *w)
 {
-	struct json_writer w = json_writer_init(2);
-	auto_free char *text = NULL;
 	char created[32];
 
-	json_open_array(&w, NULL);
+	json_open_array(w, instance);
 	for (size_t i = 0; i < list->n; i++) {
 		const struct snapshot *s = &list->items[i];
 
 		print_time(s->created, created);
-		json_open_object(&w, NULL);
-		json_put_string(&w, "name", s->name);
-		json_put_string(&w, "created", created);
+		json_open_object(w, NULL);
+		json_put_string(w, "name", s->name);
+		json_put_string(w, "created", created);
 		if (s->parent)
-			json_put_string(&w, "parent", s->parent);
-		json_put_bool(&w, "running", s->live);
-		json_put_bool(&w, "current", str_equal(s->name, list->head));
-		json_put_uint(&w, "layers", s->n_pushes);
+			json_put_string(w, "parent", s->parent);
+		json_put_bool(w, "running", s->live);
+		json_put_bool(w, "current", str_equal(s->name, list->head));
+		json_put_uint(w, "layers", s->n_pushes);
 		if (s->comment)
-			json_put_string(&w, "comment", s->comment);
-		json_close(&w);
+			json_put_string(w, "comment", s->comment);
+		json_close(w);
 	}
-	json_close(&w);
-	text = json_finish(&w);
-	str_addf(out, "%s\n", text);
+	json_close(w);
+}
+
+static int list_one(struct invocation *call, struct instance *which, const void *data, struct error *e)
+{
+	struct listing *listing = *(struct listing *const *)data;
+	const char *name = listing->one ? NULL : which->name;
+	auto_instance i = INSTANCE_INIT;
+	struct snapshot_list list;
+	int r = load(call, which->name, &i, &list, e);
+
+	if (r)
+		return r;
+	listing->any = true;
+	list_table(&list, name, &listing->table);
+	list_json(&list, name, &listing->json);
+	return 0;
 }
 
 static int run_list(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
 	const struct list_options *o = options;
-	auto_instance i = INSTANCE_INIT;
-	struct snapshot_list list;
-	auto_str out = STR_INIT;
-	int r = load(call, operands[0], &i, &list, e);
+	struct listing listing = {
+	    .one = is_one(&o->each, operands[0]) && n == 1, .table = STR_INIT, .json = json_writer_init(2)};
+	struct listing *const data = &listing;
+	auto_free char *json = NULL;
+	int r, printed;
 
-	(void)n;
-	if (r)
-		return r;
-	(o->format == LIST_JSON ? list_json : list_table)(&list, &out);
-	return output_write(str_peek(&out), e);
+	str_addf(&listing.table, "%s%-20s %-21s %-20s %-8s %s\n", listing.one ? "" : "INSTANCE             ", "NAME",
+		 "CREATED", "PARENT", "TAKEN", "COMMENT");
+	if (!listing.one)
+		json_open_object(&listing.json, NULL);
+	r = each_instance(call, &o->each, operands, n, EACH_ALONE, list_one, &data, e);
+	if (!listing.one)
+		json_close(&listing.json);
+	str_add(&listing.json.text, "\n");
+	json = json_finish(&listing.json);
+	printed = r && !listing.any
+		      ? r
+		      : output_write(o->format == LIST_JSON ? json : str_peek(&listing.table), r ? NULL : e);
+	str_release(&listing.table);
+	return r ?: printed;
 }
 
 static bool is_last_child(const struct snapshot_list *list, size_t index)
@@ -301,18 +358,39 @@ static int run_restore(struct invocation *call, void *options, char **operands, 
 
 /* ---- remove ---- */
 
-static int run_remove(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
+struct remove_options {
+	struct each_options each;
+};
+
+static const struct option remove_rows[] = {
+    EACH_LABEL(struct remove_options),
+};
+
+struct remove_work {
+	char **snapshots;
+	size_t n;
+};
+
+static int remove_one(struct invocation *call, struct instance *which, const void *data, struct error *e)
 {
+	const struct remove_work *work = data;
 	auto_instance i = INSTANCE_INIT;
 	auto_store store = STORE_INIT;
-	int r = quiet_open(&call->runtime, operands[0], &i, &store, e);
+	int r = quiet_open(&call->runtime, which->name, &i, &store, e);
 
-	(void)options;
-	for (size_t k = 1; k < n && !r; k++)
-		r = snapshot_remove(&store, i.folder, operands[k], e);
+	for (size_t k = 0; k < work->n && !r; k++)
+		r = snapshot_remove(&store, i.folder, work->snapshots[k], e);
 	if (r)
-		error_context(e, "snapshots of '%s'", operands[0]);
+		error_context(e, "snapshots of '%s'", which->name);
 	return r;
+}
+
+static int run_remove(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
+{
+	const struct remove_options *o = options;
+	const struct remove_work work = {operands + 1, n - 1};
+
+	return each_instance(call, &o->each, operands, 1, EACH_ALONE, remove_one, &work, e);
 }
 
 /* ---- the table ---- */
@@ -328,10 +406,10 @@ static const struct verb commands[] = {
 	     "(or shared, where the file system can).  Prints the snapshot's name.",
      .run = run_create},
     {.name = "snapshot list",
-     .summary = "list an instance's snapshots",
-     .operands = "NAME",
+     .summary = "list the snapshots of instances",
+     .operands = "NAME...",
      .min = 1,
-     .max = 1,
+     .max = VERB_ANY_OPERANDS,
      VERB_OPTIONS(struct list_options, list_rows),
      .run = run_list},
     {.name = "snapshot tree",
@@ -353,6 +431,8 @@ static const struct verb commands[] = {
      .operands = "NAME SNAPSHOT...",
      .min = 2,
      .max = VERB_ANY_OPERANDS,
+     VERB_OPTIONS(struct remove_options, remove_rows),
+     .text = "NAME may be a pattern.",
      .run = run_remove},
 };
 

@@ -175,5 +175,19 @@ else
 	skip 'killed at every step' 'no strace'
 fi
 check 'remove it' holm remove --force "$i"
+
+# --- of many -----------------------------------------------------------------------------------------------------------------------
+
+for name in m1 m2 m3; do launch $name -l "tier=$([ $name = m3 ] && echo data || echo web)" sleep 1000 >/dev/null; done
+is 'create by pattern' "$(holm snapshot create "$prefix-m[12]" before -m why)" "$prefix-m1 before"$'\n'"$prefix-m2 before"
+is 'a name made up for each' "$(holm snapshot create "$prefix-m*" -l tier=web)" "$prefix-m1 snap2"$'\n'"$prefix-m2 snap2"
+refuses 'who has it already fails, the others do not' '2 of 3 instances failed' holm snapshot create "$prefix-m*" before
+like 'list' "$(holm snapshot list "$prefix-m3" "$prefix-m1")" "^INSTANCE +NAME .*"$'\n'"$prefix-m1 +before .* why"$'\n'"$prefix-m1 +snap2 .*"$'\n'"$prefix-m3 +before"
+fact 'list as JSON' "$(holm snapshot list -f json "$prefix-m*")" 'map_values(map(.name)) | tostring' \
+	"{\"$prefix-m1\":[\"before\",\"snap2\"],\"$prefix-m2\":[\"before\",\"snap2\"],\"$prefix-m3\":[\"before\"]}"
+refuses 'a pattern of none' "^[^I]*no instance matches" holm snapshot list "$prefix-x*"
+check 'remove by label' holm snapshot remove -l tier=web "$prefix-m*" before snap2
+fact 'they are gone' "$(holm snapshot list -f json "$prefix-m*")" 'map(length) | tostring' '[0,0,1]'
+check 'remove them' holm remove --force --all
 holm gc >/dev/null
 is 'nothing is left' "$(find "$data/pushes" "$data/instances" "$data/tmp" -mindepth 1)" ''
