@@ -73,6 +73,14 @@ mkdir -p "$root/a/b"
 ln -s "$canary/dir" "$root/link"
 scene 'the folder of a device becomes a link' "$root/a" "$root/link"
 
+# /proc is no link when it is looked at, and one when it is opened: the procfs would be mounted where that leads.
+# shellcheck disable=SC2016 # for the payload's shell
+bundle -- sh -c 'for p in /proc /link /elsewhere; do ! grep -qs " /elsewhere " $p/self/mountinfo || echo BROKEN; done; true'
+own_root
+mkdir "$root/elsewhere"
+ln -s elsewhere "$root/link"
+scene '/proc becomes a link' "$root/proc" "$root/link"
+
 # /proc is swapped for a folder of the attacker's between its mount and the masks: whichever the payload then looks at, the real one
 # must be covered.
 # shellcheck disable=SC2016 # for the payload's shell
