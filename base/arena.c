@@ -76,6 +76,26 @@ char *arena_strdup(struct arena *arena, const char *string)
 	return string ? arena_memdup(arena, string, strlen(string) + 1) : NULL;
 }
 
+char *arena_join(struct arena *arena, ...)
+{
+	const char *part;
+	size_t size = 1;
+	va_list parts;
+	char *text, *p;
+
+	va_start(parts, arena);
+	while ((part = va_arg(parts, const char *)))
+		size += strlen(part);
+	va_end(parts);
+	p = text = take(arena, size);
+	va_start(parts, arena);
+	while ((part = va_arg(parts, const char *)))
+		p = stpcpy(p, part);
+	va_end(parts);
+	*p = 0;
+	return text;
+}
+
 /* Nearly always the text fits where the block ends, so that it is formatted once, not twice. */
 char *arena_format(struct arena *arena, const char *format, ...)
 {

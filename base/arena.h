@@ -23,6 +23,9 @@ void *arena_alloc(struct arena *arena, size_t size); /* aligned to 16, zeroed */
 void *arena_memdup(struct arena *arena, const void *data, size_t size);
 char *arena_strdup(struct arena *arena, const char *string);
 char *arena_format(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The strings, up to a NULL, one after the other: a tenth of what arena_format() costs, for what every start does. */
+char *arena_join(struct arena *arena, ...) __attribute__((sentinel));
+
 /*
  * list, of which n members of size bytes are in use, with room for one more: where *room is used up (0: there is no list yet) it is a
  * copy with twice the room.

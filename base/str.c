@@ -130,6 +130,17 @@ int parse_i64(const char *s, int64_t min, int64_t max, int64_t *ret)
 	return 0;
 }
 
+const char *str_decimal(uint64_t n, char buffer[DECIMAL_SIZE])
+{
+	char *p = buffer + DECIMAL_SIZE - 1;
+
+	*p = 0;
+	do
+		*--p = (char)('0' + n % 10);
+	while (n /= 10);
+	return p;
+}
+
 /* "12", "1.5": a decimal number without sign; the unit begins at *ret_end. */
 static int read_decimal(const char *s, double *ret, const char **ret_end)
 {

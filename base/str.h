@@ -58,6 +58,11 @@ const char *str_after(const char *s, const char *prefix);
 int parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret) must_check;
 int parse_i64(const char *s, int64_t min, int64_t max, int64_t *ret) must_check;
 
+enum { DECIMAL_SIZE = 21 };
+
+/* n in decimal, somewhere in buffer. */
+const char *str_decimal(uint64_t n, char buffer[DECIMAL_SIZE]);
+
 /* "512", "64k", "1.5G", "2GiB": bytes, powers of 1024, as runc takes them.  "-1" only where allowed: -> -1. */
 int parse_size(const char *s, bool minus_one, int64_t *ret) must_check;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cgroups/devices.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "base/str.h"
 
 #define RWM (SPEC_DEVICE_MKNOD | SPEC_DEVICE_READ | SPEC_DEVICE_WRITE)
 
@@ -22,14 +22,12 @@ static bool overlap(const struct spec_device_rule *a, const struct spec_device_r
 
 static const char *format_rule(struct arena *arena, const struct spec_device_rule *r)
 {
-	char major[24] = "*", minor[24] = "*";
+	char major[DECIMAL_SIZE], minor[DECIMAL_SIZE];
 
-	if (r->major >= 0)
-		snprintf(major, sizeof(major), "%" PRId64, r->major);
-	if (r->minor >= 0)
-		snprintf(minor, sizeof(minor), "%" PRId64, r->minor);
-	return arena_format(arena, "%c %s:%s %s%s%s", r->type, major, minor, r->access & SPEC_DEVICE_READ ? "r" : "",
-			    r->access & SPEC_DEVICE_WRITE ? "w" : "", r->access & SPEC_DEVICE_MKNOD ? "m" : "");
+	return arena_join(
+	    arena, r->type == 'b' ? "b " : "c ", r->major < 0 ? "*" : str_decimal((uint64_t)r->major, major), ":",
+	    r->minor < 0 ? "*" : str_decimal((uint64_t)r->minor, minor), " ", r->access & SPEC_DEVICE_READ ? "r" : "",
+	    r->access & SPEC_DEVICE_WRITE ? "w" : "", r->access & SPEC_DEVICE_MKNOD ? "m" : "", NULL);
 }
 
 /* The exceptions from the default, so far. */

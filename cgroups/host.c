@@ -96,7 +96,7 @@ static void add_v1(struct cgroup_host *host, struct arena *arena, const char *li
 
 	*h = (struct cgroup_hierarchy){
 	    .controllers = list,
-	    .mount = arena_format(arena, CGROUP_MOUNT "/%s", name ? name : list),
+	    .mount = arena_join(arena, CGROUP_MOUNT "/", name ? name : list, NULL),
 	    .own = parse_own(own),
 	};
 	for (size_t i = 0; i < _CGROUP_CONTROLLER_N; i++)

@@ -103,9 +103,9 @@ int cgroup_path_choose(const struct cgroup_hierarchy *h, const struct cgroup_req
 	} else {
 		base = choose_base(h, request, arena, &folder);
 		/* No folder of holm's own above it, where systemd doesn't keep one: nothing would remove that in the end. */
-		rest = arena_format(arena, *folder ? "/%s" : "/holm-%s", request->id);
+		rest = arena_join(arena, *folder ? "/" : "/holm-", request->id, NULL);
 	}
-	*ret_path = arena_format(arena, "%s%s%s%s", h->mount, base, folder, rest);
-	*ret_base = arena_format(arena, "%s%s", h->mount, base);
+	*ret_path = arena_join(arena, h->mount, base, folder, rest, NULL);
+	*ret_base = arena_join(arena, h->mount, base, NULL);
 	return 0;
 }

@@ -45,8 +45,8 @@ static int choose_path(struct planner *p, const struct cgroup_hierarchy *h, cons
 
 	if (!p->plan->unit)
 		return cgroup_path_choose(h, p->request, p->arena, ret_path, ret_base, e);
-	*ret_path = arena_format(p->arena, "%s%s%s", h->mount, base, p->plan->unit->path);
-	*ret_base = arena_format(p->arena, "%s%s", h->mount, base);
+	*ret_path = arena_join(p->arena, h->mount, base, p->plan->unit->path, NULL);
+	*ret_base = arena_join(p->arena, h->mount, base, NULL);
 	return 0;
 }
 
@@ -199,7 +199,7 @@ static void plan_writes(struct planner *p)
 			continue; /* initial or harmless, and nothing else makes a folder there */
 		at = cgroup->paths[folder].path;
 		if (!last_file || !str_equal(last_file, w->file))
-			last_path = arena_format(p->arena, "%s/%s", at, w->file);
+			last_path = arena_join(p->arena, at, "/", w->file, NULL);
 		last_file = w->file;
 		add_step(p, (struct cgroup_step){
 				.kind = CGROUP_WRITE,
@@ -239,7 +239,7 @@ static void plan_entry(struct planner *p)
 
 		if (*path->controllers)
 			add_step(p, (struct cgroup_step){.kind = CGROUP_JOIN,
-							 .path = arena_format(p->arena, "%s/tasks", path->path),
+							 .path = arena_join(p->arena, path->path, "/tasks", NULL),
 							 .folder = i});
 		else if (p->request->delegate)
 			add_step(p,

@@ -649,18 +649,21 @@ static int on_pid(void *data, pid_t pid, int pidfd, struct error *e)
 /* Everything of the network happens in a program of its own, beside the making of cgroups, init and mounts. */
 static int start_network(struct creation *c, struct error *e)
 {
-	struct net_join join = {
+	struct net_join join;
+
+	if (!joins_networks(c))
+		return 0;
+	join = (struct net_join){
 	    .id = c->request->id,
-	    .instance = arena_format(&c->arena, "%s/%s", c->runtime->root, c->request->id),
+	    .instance = arena_join(&c->arena, c->runtime->root, "/", c->request->id, NULL),
 	    .hostname = c->spec.hostname,
 	    .netns_fd = -1, /* follows */
 	    .interfaces = c->interfaces,
-	    .n = c->spec.holm ? c->spec.holm->n_networks : 0,
+	    .n = c->spec.holm->n_networks,
 	    .ports = c->ports,
 	    .n_ports = c->n_ports,
 	};
-
-	return joins_networks(c) ? net_start(NULL, &join, &c->network, e) : 0;
+	return net_start(NULL, &join, &c->network, e);
 }
 
 static int on_network(void *data, int netns_fd, struct error *e)

@@ -34,7 +34,9 @@ void compile_numbers(struct compiler *c, enum plan_kind kind, const char *cause,
 
 const char *compile_cause(struct compiler *c, const char *list, size_t i)
 {
-	return arena_format(c->arena, "%s[%zu]", list, i);
+	char digits[DECIMAL_SIZE];
+
+	return arena_join(c->arena, list, "[", str_decimal(i, digits), "]", NULL);
 }
 
 struct plan_tree *compile_tree(struct compiler *c)

@@ -183,10 +183,11 @@ static void add_cgroup1(struct compiler *c, const struct spec_mount *m, const ch
 	for (size_t i = 0; i < cgroup->n_paths; i++) {
 		const char *controllers = cgroup->paths[i].controllers, *name = str_after(controllers, "name=");
 
-		folders[i] = arena_format(c->arena, "%s/%s", target,
-					  !*controllers ? "unified"
-					  : name	? name
-							: controllers);
+		folders[i] = arena_join(c->arena, target, "/",
+					!*controllers ? "unified"
+					: name	      ? name
+						      : controllers,
+					NULL);
 		add_folder(c, cause, folders[i]);
 		if (!name && strchr(controllers, ','))
 			for (char *rest = arena_strdup(c->arena, controllers), *one; (one = strsep(&rest, ","));)

@@ -19,11 +19,12 @@ void compile_hooks(struct compiler *c, enum spec_hook_kind kind, const char *sta
 					  .pid = 1,
 					  .annotations = c->spec->annotations,
 					  .n_annotations = c->spec->n_annotations};
-	const char *json, *pid, *list = arena_format(c->arena, "hooks.%s", names_peek(&names_hooks, kind));
+	const char *json, *pid, *list;
 	char *head;
 
 	if (!c->spec->hooks.kinds[kind].n)
 		return;
+	list = arena_join(c->arena, "hooks.", names_peek(&names_hooks, kind), NULL);
 	json = hooks_state_json(&state, c->arena);
 	pid = strstr(json, "\"pid\":1");
 	head = arena_strdup(c->arena, json);

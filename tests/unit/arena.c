@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/str.h"
 
 static void test_zeroed(void **state)
 {
@@ -59,6 +60,19 @@ static void test_large(void **state)
 	assert_memory_equal(arena_memdup(&arena, "ab\0c", 5), "ab\0c", 5);
 }
 
+static void test_join(void **state)
+{
+	auto_arena arena = ARENA_INIT;
+	char digits[DECIMAL_SIZE];
+
+	(void)state;
+	assert_string_equal(arena_join(&arena, NULL), "");
+	assert_string_equal(arena_join(&arena, "a", "", "bc", NULL), "abc");
+	assert_string_equal(arena_join(&arena, "list[", str_decimal(10, digits), "]", NULL), "list[10]");
+	assert_string_equal(str_decimal(0, digits), "0");
+	assert_string_equal(str_decimal(UINT64_MAX, digits), "18446744073709551615");
+}
+
 static void test_grow(void **state)
 {
 	auto_arena arena = ARENA_INIT;
@@ -78,9 +92,8 @@ static void test_grow(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_zeroed),
-	    cmocka_unit_test(test_format_at_the_end),
-	    cmocka_unit_test(test_large),
+	    cmocka_unit_test(test_zeroed), cmocka_unit_test(test_format_at_the_end),
+	    cmocka_unit_test(test_large),  cmocka_unit_test(test_join),
 	    cmocka_unit_test(test_grow),
 	};
 
