@@ -12,16 +12,11 @@ static const struct {
 	const char *name;
 	int code;
 } kinds[_ERROR_KIND_N] = {
-    [ERROR_SYSTEM] = {"system", EIO},
-    [ERROR_USAGE] = {"usage", EINVAL},
-    [ERROR_OPERANDS] = {"usage", EINVAL},
-    [ERROR_INVALID] = {"invalid", EINVAL},
-    [ERROR_NOT_FOUND] = {"not-found", ENOENT},
-    [ERROR_EXISTS] = {"exists", EEXIST},
-    [ERROR_STATE] = {"state", EBUSY},
-    [ERROR_UNSUPPORTED] = {"unsupported", EOPNOTSUPP},
-    [ERROR_PERMISSION] = {"permission", EPERM},
-    [ERROR_LIMIT] = {"limit", ENOSPC},
+    [ERROR_SYSTEM] = {"system", EIO},		[ERROR_USAGE] = {"usage", EINVAL},
+    [ERROR_OPERANDS] = {"usage", EINVAL},	[ERROR_INVALID] = {"invalid", EINVAL},
+    [ERROR_NOT_FOUND] = {"not-found", ENOENT},	[ERROR_EXISTS] = {"exists", EEXIST},
+    [ERROR_STATE] = {"state", EBUSY},		[ERROR_UNSUPPORTED] = {"unsupported", EOPNOTSUPP},
+    [ERROR_PERMISSION] = {"permission", EPERM}, [ERROR_LIMIT] = {"limit", ENOSPC},
     [ERROR_BUG] = {"bug", ENOTRECOVERABLE},
 };
 
