@@ -250,13 +250,15 @@ static void build_ip6_content(struct program *p, const uint8_t local[16], const 
 	compare_address6(p, ND_TARGET, local, PASS, DROP);
 
 	/* Only what multicast needs: a router alert of 8 bytes and a listener's message. */
-	place(p, HOP_BY_HOP);
-	must_be(p, BPF_H, IP6_PAYLOAD, NEXT_ICMP6 << 8);
-	load(p, BPF_B, EXTENSION_PAYLOAD);
-	is(p, MLD2_REPORT, PASS, NEXT);
-	is(p, MLD_REPORT, PASS, NEXT);
-	is(p, MLD_QUERY, PASS, NEXT);
-	is(p, MLD_DONE, PASS, DROP);
+	if (!is_routed) {
+		place(p, HOP_BY_HOP);
+		must_be(p, BPF_H, IP6_PAYLOAD, NEXT_ICMP6 << 8);
+		load(p, BPF_B, EXTENSION_PAYLOAD);
+		is(p, MLD2_REPORT, PASS, NEXT);
+		is(p, MLD_REPORT, PASS, NEXT);
+		is(p, MLD_QUERY, PASS, NEXT);
+		is(p, MLD_DONE, PASS, DROP);
+	}
 
 	/* Pings may be long; neighbour discovery never is (RFC 6980), and nothing else hides behind a fragment header.
 	 */

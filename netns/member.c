@@ -254,7 +254,7 @@ static int configure_port(struct host *host, const struct member_joining *joinin
 	const struct net_network *network = &joining->network;
 	const struct net_member *member = &joining->member;
 	char alias[NET_ID_SIZE + NET_INTERFACE_SIZE];
-	bool hairpin = joining->n_ports && ports_need_hairpin();
+	bool hairpin = joining->needs_hairpin;
 	unsigned flags = (network->is_isolated ? LINK_ISOLATED : 0) | (hairpin ? LINK_HAIRPIN : 0);
 	int index, r = link_index(&host->netlink, member->link, &index, e);
 
@@ -388,6 +388,37 @@ static int leave(struct host *host, const struct net_member *member, int netns_f
 	return store_remove_member(&host->store, member, e);
 }
 
+/* Before there is traffic. */
+static int begin_to_count(const struct member_joining *joining, struct error *e)
+{
+	auto_fd map = counters_open(joining->links.counters, joining->links.bridge);
+
+	if (map < 0)
+		return error_refuse(e, ERROR_STATE, "somebody took the counters off the bridge '%s'",
+				    joining->network.bridge);
+	return counters_add(map, &joining->member, e);
+}
+
+/*
+ * Everything that needs the address alone, and no link that has it.  Whoever comes for a port or a name in the moment before
+ * there is one waits for an answer as from a host that is starting.
+ */
+static int announce(struct host *host, const struct member_instance *instance, struct member_joining *joining,
+		    struct error *e)
+{
+	const struct net_network *network = &joining->network;
+	const struct net_member *member = &joining->member;
+	auto_fd folder = -1;
+	int r = 0;
+
+	if (network_is_routed(network))
+		r = ports_prepare(host, network, member, joining->ports, joining->n_ports, e)
+			?: begin_to_count(joining, e) ?: ports_lead(host, member, joining->ports, joining->n_ports, e);
+	joining->needs_hairpin = joining->n_ports && ports_need_hairpin();
+	return r ?: store_open_network(&host->store, network->name, &folder, e)
+			?: hosts_add(folder, member, instance->hostname, e);
+}
+
 int member_prepare(struct host *host, const struct member_instance *instance, struct member_joining *joining,
 		   struct error *e)
 {
@@ -407,8 +438,8 @@ int member_prepare(struct host *host, const struct member_instance *instance, st
 	if (!r) {
 		make_member(instance, joining, member);
 		r = make_record(host, instance, joining, e);
-		if (!r && network_is_routed(network)) {
-			r = ports_prepare(host, network, member, joining->ports, joining->n_ports, e);
+		if (!r) {
+			r = announce(host, instance, joining, e);
 			if (r)
 				(void)!leave(host, member, -1, NULL);
 		}
@@ -421,17 +452,6 @@ int member_prepare(struct host *host, const struct member_instance *instance, st
 	return r;
 }
 
-/* Before there is traffic. */
-static int begin_to_count(const struct member_joining *joining, struct error *e)
-{
-	auto_fd map = counters_open(joining->links.counters, joining->links.bridge);
-
-	if (map < 0)
-		return error_refuse(e, ERROR_STATE, "somebody took the counters off the bridge '%s'",
-				    joining->network.bridge);
-	return counters_add(map, &joining->member, e);
-}
-
 int member_enter(struct host *host, const struct member_instance *instance, const struct member_joining *joining,
 		 struct error *e)
 {
@@ -439,16 +459,9 @@ int member_enter(struct host *host, const struct member_instance *instance, cons
 	const struct net_member *member = &joining->member;
 	auto_fd folder = -1;
 	bool made = false;
-	int r = network_is_routed(network) ? begin_to_count(joining, e) : 0;
-
-	if (!r)
-		r = make_links(host, instance, joining, &made, e);
-	if (!r && network_is_routed(network))
-		r = ports_lead(host, member, joining->ports, joining->n_ports, e);
-	if (!r)
-		r = store_open_network(&host->store, network->name, &folder, e)
-			?: hosts_add(folder, member, instance->hostname, e)
+	int r = make_links(host, instance, joining, &made, e) ?: store_open_network(&host->store, network->name, &folder, e)
 			?: hosts_share(&host->store, folder, member, e);
+
 	if (r) {
 		(void)!leave(host, member, made ? instance->netns_fd : -1, NULL);
 		store_drop_instance(&host->store, instance->id);

@@ -2,8 +2,8 @@
 /*
  * Members: instances joining and leaving networks, their rates and counters; ports.h has what they publish.
  *
- * Joining, in this order: the network's links; the record; the lease; the ports' record; the instance's link, which is
- * born with its peer inside; its guard; inside: addresses, routes; counters and ports in one transaction; names.
+ * Joining, in this order: the network's links; the record; the lease; the ports' record; counters; ports; names; the
+ * instance's link, which is born with its peer inside; its guard; inside: addresses, routes.
  * Leaving goes back, the record last.  A join that fails undoes itself; one that is killed leaves a record that
  * member_leave() follows.
  */
@@ -31,14 +31,16 @@ struct member_joining {
 	struct net_network network;
 	struct network_links links;
 	struct net_member member; /* what it becomes */
+	bool needs_hairpin;	  /* ports.h */
 	bool is_prepared;
 };
 
 /*
  * In two halves, so that the first runs while the instance's namespace is still being made.
  *
- * member_prepare(): network (loaded by the caller), links of the host, record, lease, record of the ports.
- * member_enter(): all that needs the namespace; and what leads there.
+ * member_prepare(): network (loaded by the caller), links of the host, record, lease; what leads to the address: counters,
+ * ports, names.
+ * member_enter(): all that needs the namespace.
  *
  * Each undoes itself when it fails; a prepared one that is not to enter leaves by member_leave().
  */

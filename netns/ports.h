@@ -20,7 +20,7 @@
 int ports_prepare(struct host *host, const struct net_network *network, const struct net_member *member,
 		  const struct net_port *ports, size_t n, struct error *e) must_check;
 
-/* The elements of a member that has just joined: what ports_prepare() recorded. */
+/* The elements of a member that is about to join: what ports_prepare() recorded. */
 int ports_lead(struct host *host, const struct net_member *member, const struct net_port *ports, size_t n,
 	       struct error *e) must_check;
 
