@@ -239,6 +239,7 @@ static int tell_log(struct why *w, struct error *e)
 	struct log_position from;
 	struct log_entry entry;
 	auto_fd folder = -1;
+	bool said = false;
 	uint64_t offset;
 	int r;
 
@@ -248,10 +249,12 @@ static int tell_log(struct why *w, struct error *e)
 	r = log_find_tail(folder, printer.streams, LAST_LINES, &from, &printer.skip, e);
 	if (!r)
 		r = log_reader_open(&reader, folder, &from, e);
-	if (!r)
-		r = output_write("last words:\n", e);
-	while (!r && (r = log_reader_next(&reader, &entry, &offset, e)) > 0)
-		r = log_printer_put(&printer, &reader, &entry, offset, e);
+	while (!r && (r = log_reader_next(&reader, &entry, &offset, e)) > 0) {
+		r = said ? 0 : output_write("last words:\n", e);
+		said = true;
+		if (!r)
+			r = log_printer_put(&printer, &reader, &entry, offset, e);
+	}
 	if (!r)
 		r = log_printer_finish(&printer, e);
 	log_printer_release(&printer);

@@ -145,6 +145,8 @@ refused 'processors' "--cpus '1,5': it takes a number of processors" --cpus 1,5
 refused 'no processor' "at least 0.01" --cpus 0
 refused 'swap alone' 'needs --memory' --swap 1G
 refused 'a weight' '1 to 10000' --cpu-weight 0
+refused 'a processor that is not there' 'this host has the processors 0-' --cpuset 0,9999
+refused 'a signal' "no such signal; did you mean 'SIGTERM'" --stop-signal TREM
 refuses 'a port' "--publish: .*80x" holm launch --rootfs "$rootfs" -p 80x:80 true
 refused 'a port without a network' 'need a network' -p 80:80
 refuses 'an address' "'10.66': is not" holm launch --rootfs "$rootfs" --address 10.66 true
@@ -171,6 +173,7 @@ refused '--rm with --restart' "can't be restarted" --rm --restart always
 refuses 'a name' "invalid instance name '-x'" holm launch --name=-x --rootfs "$rootfs" true
 refuses 'a folder that is not there' "open '/nowhere'" holm launch --rootfs /nowhere true
 refuses 'no image' "'holm image list' shows" holm launch
+refuses 'an image that is not there' "there is no image 'nginx'; 'holm image pull' or 'holm image import' brings one" holm launch nginx
 refuses 'no command' 'no command: the folder of --rootfs has none' holm launch --network none --rootfs "$rootfs"
 refuses 'a program that is not there' "exec 'nonesuch'" launch refused nonesuch
 is 'a start that fails leaves no instance' "$(holm list -q)$(ls "$data/instances" "$data/tmp" "$data/ids" | grep "$prefix")" ''

@@ -75,6 +75,14 @@ like 'metrics: a limit' "$metrics" 'holm_memory_limit_bytes\{name="'"$prefix"'-h
 like 'metrics: an instance' "$metrics" 'holm_instance_up\{name="'"$prefix"'-here"\} 1'
 is 'metrics end' "$(tail -n 1 <<<"$metrics")" '# EOF'
 is 'every family is declared once' "$(grep '^# TYPE' <<<"$metrics" | sort | uniq -d)" ''
+if /usr/bin/python3 -c 'import prometheus_client' 2>/dev/null; then
+	is 'an OpenMetrics parser takes it' "$(/usr/bin/python3 -c 'import sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
+print(sum(s.name == "holm_instance_up" for f in parse(sys.stdin.read()) for s in f.samples))' <<<"$metrics" 2>&1)" \
+		"$(grep -c '^holm_instance_up{' <<<"$metrics")"
+else
+	skip 'an OpenMetrics parser takes it' 'no prometheus_client'
+fi
 if command -v curl >/dev/null; then
 	"$HOLM" --root "$state" --data "$data" metrics --listen "$work/metrics" &
 	server=$!
@@ -109,6 +117,7 @@ like 'its last end' "$words" 'memory limit of 16777216 bytes'
 like 'its last words' "$words" 'stdout eating'
 launch $prefix-busy --cpus 0.05 -- sh -c 'while :; do :; done' >/dev/null
 check 'why it is slow' wait_for 10 eval 'on why $prefix-busy | grep "its CPU limit held it up" >/dev/null'
+is 'no words of who said nothing' "$(on why $prefix-busy | grep -c 'last words')" 0
 on remove --force $prefix-busy $prefix-here >/dev/null
 
 # --- boot ------------------------------------------------------------------------------------------------------------------------------
