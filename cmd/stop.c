@@ -31,8 +31,12 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	const struct stop_options *o = options;
 	struct instance_stop how = {.timeout = -1};
 
-	if (o->signal && (signal_parse(o->signal, &how.signal) || !how.signal))
-		return error_refuse(e, ERROR_USAGE, "--signal '%s': there is no such signal", o->signal);
+	if (o->signal && (signal_parse(o->signal, &how.signal) || !how.signal)) {
+		const char *close = signal_closest(o->signal);
+
+		return error_refuse(e, ERROR_USAGE, "--signal '%s': there is no such signal%s%s%s", o->signal,
+				    close ? "; did you mean '" : "", close ?: "", close ? "'?" : "");
+	}
 	if (o->timeout && parse_duration(o->timeout, &how.timeout))
 		return error_refuse(e, ERROR_USAGE, "--timeout '%s': it takes a time such as 500ms, 5s or 2m",
 				    o->timeout);

@@ -22,6 +22,22 @@ enum {
 
 /* ---- resources ---- */
 
+/* What the kernel says of a processor that is not there is "numerical result out of range". */
+static int check_cpuset(struct config_builder *b, const char *list)
+{
+	unsigned long last = (unsigned long)sysconf(_SC_NPROCESSORS_CONF) - 1;
+
+	for (const char *at = list + strcspn(list, "0123456789"); *at; at += strcspn(at, "0123456789")) {
+		char *end;
+
+		if (strtoul(at, &end, 10) > last)
+			return error_refuse(b->e, ERROR_USAGE, "--cpuset '%s': this host has the processors 0-%lu",
+					    list, last);
+		at = end;
+	}
+	return 0;
+}
+
 /* "0.5", "2", ".25": processors; at least a hundredth. */
 static int parse_cpus(const char *text, int64_t *ret_quota)
 {
@@ -176,6 +192,8 @@ int config_build_resources(struct config_builder *b)
 				    o->cpu_weight.value);
 	if (o->cpu_weight.present)
 		res->cpu.shares = (struct spec_unsigned){true, shares_of_weight(o->cpu_weight.value)};
+	if (o->cpuset && check_cpuset(b, o->cpuset))
+		return error_return(b->e);
 	res->cpu.cpus = o->cpuset;
 	if (o->io_weight.present && (o->io_weight.value < 10 || o->io_weight.value > 1000))
 		return error_refuse(b->e, ERROR_USAGE,

@@ -45,9 +45,13 @@ static int build_stop(struct config_builder *b)
 	const char *text = b->o->stop_signal ? b->o->stop_signal : image ? image->stop_signal : NULL;
 	int number = b->systemd ? SIGNAL_SYSTEMD : 0;
 
-	if (text && (signal_parse(text, &number) || !number))
-		return error_refuse(b->e, ERROR_USAGE, "%s '%s': no such signal",
-				    b->o->stop_signal ? "--stop-signal" : "the image's stop signal", text);
+	if (text && (signal_parse(text, &number) || !number)) {
+		const char *close = signal_closest(text);
+
+		return error_refuse(b->e, ERROR_USAGE, "%s '%s': no such signal%s%s%s",
+				    b->o->stop_signal ? "--stop-signal" : "the image's stop signal", text,
+				    close ? "; did you mean '" : "", close ?: "", close ? "'?" : "");
+	}
 	b->holm.stop.signal = number;
 	b->holm.stop.timeout = b->o->stop_timeout;
 	return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "spec/names.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/ioprio.h>
@@ -8,9 +9,9 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <stdbool.h>
 #include <strings.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -167,6 +168,16 @@ static int parse_realtime(const char *bare, int *ret)
 		return -EINVAL;
 	*ret = up ? REALTIME_MIN + (int)offset : REALTIME_MAX - (int)offset;
 	return 0;
+}
+
+const char *signal_closest(const char *s)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%s%s", strncasecmp(s, "SIG", 3) ? "SIG" : "", s);
+	for (char *c = name; *c; c++)
+		*c = (char)toupper((unsigned char)*c);
+	return names_closest(&names_signals, name);
 }
 
 int signal_parse(const char *s, int *ret)

@@ -55,4 +55,7 @@ const char *names_closest(const struct names *names, const char *word);
 /* "15", "TERM", "sigterm", "RTMIN+3": the signal's number.  Numbers pass through from 0 to 64; -EINVAL for all else. */
 int signal_parse(const char *s, int *ret) must_check;
 
+/* A signal with a name like that, "SIGTERM"; NULL: none. */
+const char *signal_closest(const char *s);
+
 #endif

@@ -348,7 +348,9 @@ static int refuse_unknown(const struct store *store, const char *name, struct ar
 	if (close)
 		error_refuse(e, ERROR_NOT_FOUND, "there is no image '%s'; did you mean '%s'?", name, close);
 	else
-		error_refuse(e, ERROR_NOT_FOUND, "there is no image '%s'", name);
+		error_refuse(e, ERROR_NOT_FOUND, "there is no image '%s'%s", name,
+			     n ? "; 'holm image list' shows those that are"
+			       : "; 'holm image pull' or 'holm image import' brings one");
 	return -ENOENT;
 }
 
