@@ -39,9 +39,25 @@ static double now(void)
 
 /* ---- work: each call is one unit ---- */
 
+/* In huge pages where there are some: which small pages a process got decides how well its caches work. */
+static void *numbers(size_t n)
+{
+	size_t huge = 2 << 20, size = (n * sizeof(double) + huge - 1) / huge * huge;
+	void *ret = aligned_alloc(huge, size);
+	if (!ret)
+		err(1, "memory");
+	madvise(ret, size, MADV_HUGEPAGE);
+	return memset(ret, 1, size);
+}
+
 static double work_matrix(void)
 {
-	static double a[MATRIX][MATRIX], b[MATRIX][MATRIX], c[MATRIX][MATRIX];
+	static double(*a)[MATRIX], (*b)[MATRIX], (*c)[MATRIX];
+	if (!a) {
+		a = numbers(3 * MATRIX * MATRIX);
+		b = a + MATRIX;
+		c = b + MATRIX;
+	}
 	for (int i = 0; i < MATRIX; i++)
 		for (int k = 0; k < MATRIX; k++) {
 			double x = a[i][k] + i - k;
@@ -53,7 +69,11 @@ static double work_matrix(void)
 
 static double work_fft(void)
 {
-	static double re[FFT], im[FFT];
+	static double *re, *im;
+	if (!re) {
+		re = numbers(2 * FFT);
+		im = re + FFT;
+	}
 	for (int i = 0; i < FFT; i++) {
 		re[i] = i % 17;
 		im[i] = 0;
@@ -77,13 +97,9 @@ static double work_memory(void)
 {
 	static double *a, *b, *c;
 	if (!a) {
-		a = calloc(STREAM, sizeof(*a));
-		b = calloc(STREAM, sizeof(*b));
-		c = calloc(STREAM, sizeof(*c));
-		if (!a || !b || !c)
-			err(1, "memory");
-		memset(b, 1, STREAM * sizeof(*b));
-		memset(c, 2, STREAM * sizeof(*c));
+		a = numbers(STREAM);
+		b = numbers(STREAM);
+		c = numbers(STREAM);
 	}
 	for (int i = 0; i < STREAM; i++)
 		a[i] = b[i] + 3 * c[i];
