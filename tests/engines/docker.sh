@@ -84,7 +84,7 @@ exits 'what BuildKit built' 0 '^built.1000$' run isle4
 network_checks
 many_checks
 check 'the runtime has no record left' wait_for 5 eval \
-	'[ -z "$(find /run/docker/runtime-* -mindepth 2 ! -path "*/.seccomp*" 2>/dev/null)" ]'
+	'[ -z "$(find /run/docker/runtime-* -mindepth 2 ! -path "*/:seccomp*" 2>/dev/null)" ]'
 
 # A dockerd whose containers all have a user namespace.
 kill $dockerd
