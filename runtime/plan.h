@@ -41,9 +41,9 @@ struct plan_input {
 	const char *hosts, *resolv;  /* of the host, bound where the spec has no such mount; NULL: none */
 	const char *const *symlinks; /* by mount: what its source, a symlink, points to (copy-symlink); NULL: not */
 	const struct rlimit *limits; /* the caller's own, by resource (RLIM_NLIMITS) */
-	uint32_t rows, columns;	     /* of the terminal that the caller sits at; 0: none, and the spec may give a size */
-	bool plain_output;	     /* what the terminal shows goes into a file or pipe */
-	const char *root;	     /* what the root is made of, where holm makes it; NULL: it is root.path */
+	uint32_t rows, columns; /* of the terminal that the caller sits at; 0: none, and the spec may give a size */
+	bool plain_output;	/* what the terminal shows goes into a file or pipe */
+	const char *root;	/* what the root is made of, where holm makes it; NULL: it is root.path */
 };
 
 /* A mount that the host side opens and sends, in this order. */
