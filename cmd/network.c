@@ -450,18 +450,28 @@ struct disconnect_options {
 
 static const struct option disconnect_rows[] = {THIS_RUN(struct disconnect_options)};
 
+static void note_member(const struct net_member *member, void *data)
+{
+	(void)member;
+	*(bool *)data = true;
+}
+
 static int run_disconnect(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
 	const struct disconnect_options *o = options;
-	unsigned next = 0;
+	bool is_on = false, had = false;
 	auto_fd netns = -1;
 	int r = open_running(call, operands[1], &netns, NULL, e)
-		    ?: net_each_member(NULL, operands[1], operands[0], count_interface, &next, e);
+		    ?: net_each_member(NULL, operands[1], operands[0], note_member, &is_on, e);
 
 	(void)n;
-	if (!r)
+	if (!r && is_on)
 		r = net_leave(NULL, operands[1], operands[0], NULL, netns, e);
-	return r || !is_kept(call, o->this_run) ? r : networks_forget(&call->runtime, operands[1], operands[0], e);
+	if (!r && is_kept(call, o->this_run))
+		r = networks_forget(&call->runtime, operands[1], operands[0], &had, e);
+	if (!r && !is_on && !had)
+		r = error_refuse(e, ERROR_NOT_FOUND, "instance '%s' is not on network '%s'", operands[1], operands[0]);
+	return r;
 }
 
 struct limit_options {

@@ -155,13 +155,18 @@ int networks_keep(const struct runtime *runtime, const char *id, const struct sp
 	return save(&kept, r, e);
 }
 
-int networks_forget(const struct runtime *runtime, const char *id, const char *network, struct error *e)
+int networks_forget(const struct runtime *runtime, const char *id, const char *network, bool *ret_had, struct error *e)
 {
 	struct kept kept = KEPT_INIT;
 	int r = open_kept(runtime, id, &kept, e);
 
-	if (!r && kept.is_instance && kept.spec.holm)
+	*ret_had = false;
+	if (!r && kept.is_instance && kept.spec.holm) {
+		size_t before = kept.spec.holm->n_networks;
+
 		forget(kept.spec.holm, network);
+		*ret_had = kept.spec.holm->n_networks != before;
+	}
 	return save(&kept, r, e);
 }
 

@@ -26,7 +26,9 @@ int networks_forget_ports(const struct runtime *runtime, const char *id, char **
 /* It joined a network, or left it. */
 int networks_keep(const struct runtime *runtime, const char *id, const struct spec_holm_network *network,
 		  struct error *e) must_check;
-int networks_forget(const struct runtime *runtime, const char *id, const char *network, struct error *e) must_check;
+/* *ret_had: config.json had it. */
+int networks_forget(const struct runtime *runtime, const char *id, const char *network, bool *ret_had,
+		    struct error *e) must_check;
 
 /* The rates of an interface; NULL: as it was, "0": none. */
 int networks_keep_rates(const struct runtime *runtime, const char *id, const char *interface, const char *egress,

@@ -68,6 +68,8 @@ fact 'its rate is known' "$(holm network inspect second)" '.members[0].egress.bi
 check 'limit' holm network limit --egress 0 "$client" eth1
 fact 'its rate is gone' "$(holm network inspect second)" '.members[0] | has("egress")' false
 check 'disconnect' holm network disconnect second "$client"
+refuses 'disconnect again' "'$client' is not on network 'second'" holm network disconnect second "$client"
+refuses 'disconnect from a network that is none' "'$client' is not on network 'secnd'" holm network disconnect secnd "$client"
 is 'it has it no more' "$(inside "$client" ip -j link show | jq -r '[.[].ifname] | join(" ")')" 'lo eth0'
 check 'remove' holm network remove second
 refuses 'a command that is none' "no command 'remov'; did you mean 'remove'" holm network remov x
