@@ -27,6 +27,7 @@ enum {
 	MAX_SYMLINKS = 40,   /* as the kernel's MAXSYMLINKS */
 	RETRY_NS = 20000000, /* how long a racing rename may make openat2 answer EAGAIN */
 	PATH_SIZE = 4096,
+	MAX_VALUE = 255,     /* strings of fsconfig(2) (fs/fsopen.c) */
 	PROC_MAGIC = 0x9fa0, /* PROC_SUPER_MAGIC */
 	PROC_ROOT_INODE = 1, /* the kernel's PROC_ROOT_INO */
 };
@@ -379,6 +380,11 @@ static void configure(int fs, const char *option, const struct plan_mount *m)
 			fail(ENAMETOOLONG, "mount option '%s'", option);
 		memcpy(key, option, (size_t)(value - option));
 		key[value - option] = 0;
+		if (strlen(value + 1) > MAX_VALUE)
+			fail_kind(ERROR_UNSUPPORTED, 0,
+				  "mount %s on '%s': option '%s': its value is longer than the %d bytes that "
+				  "fsconfig(2) takes",
+				  text(m->type), text(m->target), key, MAX_VALUE);
 		r = sys(fsconfig, fs, FSCONFIG_SET_STRING, key, value + 1, 0);
 	}
 	if (r < 0)
