@@ -42,11 +42,11 @@ static const char *namespace_name(uint64_t flags)
 
 void do_join(const struct plan_op *op)
 {
+	const char *name = namespace_name(op->namespace);
 	int fd = receive_fd(MESSAGE_NAMESPACE);
 
 	/* With several flags the descriptor is a pidfd and all are joined at once (setns(2), Linux 5.8). */
-	check(sys(setns, fd, op->namespace), "join the %s namespace%s", namespace_name(op->namespace),
-	      *namespace_name(op->namespace) ? "" : "s");
+	check(sys(setns, fd, op->namespace), "join the %s%s", name, *name ? " namespace" : "container's namespaces");
 	shut(fd);
 }
 
@@ -64,7 +64,7 @@ void do_unshare(const struct plan_op *op)
 					fail(-one, "make a new %s namespace%s", namespaces[i].name,
 					     one == -ENOSPC ? " (the host's limit in /proc/sys/user is reached)" : "");
 			}
-	check(r, "make new %s namespaces", namespace_name(op->number));
+	check(r, "make new namespaces");
 }
 
 void do_become_root(const struct plan_op *op)
