@@ -378,8 +378,8 @@ static int remove_one(struct invocation *call, struct instance *which, const voi
 	auto_store store = STORE_INIT;
 	int r = quiet_open(&call->runtime, which->name, &i, &store, e);
 
-	for (size_t k = 0; k < work->n && !r; k++)
-		r = snapshot_remove(&store, i.folder, work->snapshots[k], e);
+	if (!r)
+		r = snapshot_remove(&store, i.folder, work->snapshots, work->n, e);
 	if (r)
 		error_context(e, "snapshots of '%s'", which->name);
 	return r;
@@ -402,8 +402,8 @@ static const struct verb commands[] = {
      .min = 1,
      .max = 2,
      VERB_OPTIONS(struct create_options, create_rows),
-     .text = "A stopped instance: at once, whatever it wrote.  A running one is frozen while what it wrote is copied\n"
-	     "(or shared, where the file system can).  Prints the snapshot's name.",
+     .text = "A stopped instance: at once, whatever it wrote.  Of a running one what it wrote is copied (or shared,\n"
+	     "where the file system can); it is frozen for moments.  Prints the snapshot's name.",
      .run = run_create},
     {.name = "snapshot list",
      .summary = "list the snapshots of instances",

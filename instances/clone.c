@@ -163,7 +163,7 @@ static int fill(const struct runtime *runtime, struct instance *source, const st
 	else if (!r && !quiet.runs)
 		r = push_is_needed(store, source->folder, &root, &needed, e);
 	if (!r && needed)
-		r = push_make(store, source->folder, &root, arena, &push, e);
+		r = push_check_room(&root, false, e) ?: push_make(store, source->folder, &root, arena, &push, e);
 	if (!r)
 		r = root_create_like(store, clone->folder, clone->name, &root, e);
 	push_release(&push); /* named by now; confirming takes its lock */

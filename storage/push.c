@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
@@ -18,6 +19,7 @@
 #include "base/str.h"
 #include "base/tree.h"
 #include "storage/jsonfile.h"
+#include "storage/overlay.h"
 #include "storage/root_parts.h"
 
 #define RECORD "push.json"
@@ -199,17 +201,23 @@ static int exchange(const struct store *store, int folder, struct root *root, st
 	return 0;
 }
 
+int push_check_room(const struct root *root, bool runs, struct error *e)
+{
+	size_t n = root_count_lowers(root);
+
+	if (n + 1 < OVERLAY_MAX_LOWERS || (runs && n + 1 == OVERLAY_MAX_LOWERS))
+		return 0;
+	return error_refuse(e, ERROR_LIMIT, "its root has %zu layers, and overlayfs takes at most %d%s", n,
+			    OVERLAY_MAX_LOWERS,
+			    n < OVERLAY_MAX_LOWERS ? "; while it runs it can still be copied, which adds none" : "");
+}
+
 int push_make(const struct store *store, int folder, struct root *root, struct arena *arena, struct push *ret,
 	      struct error *e)
 {
 	struct store_tmp tmp = STORE_TMP_INIT;
-	int r;
+	int r = push_settle(folder, root, e);
 
-	if (root->n_pushes + root->n_layers + 2 > 500)
-		return error_refuse(e, ERROR_LIMIT,
-				    "its root has %zu layers, and overlayfs takes at most 500: remove snapshots",
-				    root->n_pushes + root->n_layers);
-	r = push_settle(folder, root, e);
 	if (r)
 		return r;
 	r = root->quota == QUOTA_DISK ? move_out(store, folder, root, arena, ret, e)
@@ -350,7 +358,8 @@ static void add_strings(const struct json *list, struct arena *arena, const char
 {
 	for (size_t i = 0; i < json_count(list); i++) {
 		const char *id = json_string_peek(json_at(list, i));
-		bool known = !id;
+		/* States that came from each other begin with the same pushes. */
+		bool known = !id || (i < *n && str_equal((*ids)[i], id));
 
 		for (size_t k = 0; k < *n && !known; k++)
 			known = str_equal((*ids)[k], id);
@@ -382,9 +391,11 @@ int push_list_named(int folder, struct arena *arena, const char ***ret, size_t *
 	return 0;
 }
 
+/* Of these, which are named by somebody. */
 struct need {
-	const char *id;
-	bool found;
+	const char *const *ids;
+	bool *found;
+	size_t n;
 };
 
 static int look_in(int parent, const char *name, struct need *need, struct error *e)
@@ -404,80 +415,107 @@ static int look_in(int parent, const char *name, struct need *need, struct error
 		error_context(e, "'%s'", name);
 		return r;
 	}
-	for (size_t i = 0; i < n && !need->found; i++)
-		need->found = str_equal(ids[i], need->id);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < need->n; k++)
+			need->found[k] = need->found[k] || str_equal(ids[i], need->ids[k]);
 	return 0;
 }
 
 static int look_for(int folder, const char *name, void *data, struct error *e)
 {
-	struct need *need = data;
-
-	return need->found ? 0 : look_in(folder, name, need, e);
+	return look_in(folder, name, data, e);
 }
 
 /* In this order: what gets its name meanwhile goes from tmp/ to instances/ and is seen in one of them. */
-static int is_needed(const struct store *store, const char *id, bool *ret, struct error *e)
+static int look(const struct store *store, struct need *need, struct error *e)
 {
-	struct need need = {.id = id};
-	int r = store_each_entry(store, "tmp", look_for, &need, e);
+	int r = store_each_entry(store, "tmp", look_for, need, e);
 
-	if (!r)
-		r = store_each_entry(store, "instances", look_for, &need, e);
-	*ret = need.found;
-	return r;
+	return r ? r : store_each_entry(store, "instances", look_for, need, e);
 }
 
 static int drop(const struct store *store, int pushes, const char *id, bool *ret_gone, struct error *e)
 {
 	auto_fd fd = openat(pushes, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	bool needed = true;
+	bool needed = false;
+	struct need need = {&id, &needed, 1};
 	int r;
 
 	*ret_gone = false;
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return 0;
-	r = is_needed(store, id, &needed, e);
+	r = look(store, &need, e);
 	if (r || needed)
 		return r;
 	*ret_gone = true;
 	return tree_remove(pushes, id, e);
 }
 
-int push_drop(const struct store *store, const char *const *ids, size_t n, struct error *e)
+/* Who names what is looked up once for all of them, and again, under its lock, for each that seems to be nobody's. */
+static int drop_all(const struct store *store, const char *const *ids, size_t n, size_t *ret_n, struct error *e)
 {
+	auto_free bool *found = calloc(n + 1, sizeof(*found));
+	struct need need = {ids, found, n};
 	auto_fd pushes = -1;
-	bool gone;
-	int r = n ? store_open_folder(store, ROOT_PUSHES, false, &pushes, e) : 0;
+	int r;
 
+	*ret_n = 0;
+	if (!n)
+		return 0;
+	if (!found)
+		return error_system(e, ENOMEM, "look which pushes are needed");
+	r = store_open_folder(store, ROOT_PUSHES, false, &pushes, e);
 	if (r)
 		return e->kind == ERROR_NOT_FOUND ? 0 : r;
-	for (size_t i = 0; i < n && !r; i++)
-		r = str_is_id(ids[i]) ? drop(store, pushes, ids[i], &gone, e) : 0;
+	r = look(store, &need, e);
+	for (size_t i = 0; i < n && !r; i++) {
+		bool gone = false;
+
+		if (!found[i] && str_is_id(ids[i]))
+			r = drop(store, pushes, ids[i], &gone, e);
+		*ret_n += gone;
+	}
 	return r;
 }
 
+int push_drop(const struct store *store, const char *const *ids, size_t n, struct error *e)
+{
+	size_t gone;
+
+	return drop_all(store, ids, n, &gone, e);
+}
+
 struct sweep {
-	const struct store *store;
-	size_t n;
+	struct arena *arena;
+	const char **ids;
+	size_t n, room;
 };
 
-static int sweep_one(int folder, const char *name, void *data, struct error *e)
+static int gather(int folder, const char *name, void *data, struct error *e)
 {
 	struct sweep *sweep = data;
-	bool gone;
-	int r = drop(sweep->store, folder, name, &gone, e);
 
-	sweep->n += gone;
-	return r;
+	(void)folder, (void)e;
+	if (sweep->n == sweep->room) {
+		const char **grown = arena_array(sweep->arena, const char *, sweep->room = 2 * sweep->room + 32);
+
+		if (sweep->n)
+			memcpy(grown, sweep->ids, sweep->n * sizeof(*grown));
+		sweep->ids = grown;
+	}
+	sweep->ids[sweep->n++] = arena_strdup(sweep->arena, name);
+	return 0;
 }
 
 int push_sweep(const struct store *store, size_t *ret_n, struct error *e)
 {
-	struct sweep sweep = {.store = store};
-	int r = store_each_entry(store, ROOT_PUSHES, sweep_one, &sweep, e);
+	auto_arena arena = ARENA_INIT;
+	struct sweep sweep = {.arena = &arena};
+	size_t gone = 0;
+	int r = store_each_entry(store, ROOT_PUSHES, gather, &sweep, e);
 
+	r = r ? r : drop_all(store, sweep.ids, sweep.n, &gone, e);
 	if (ret_n)
-		*ret_n = sweep.n;
+		*ret_n = gone;
 	return r;
 }

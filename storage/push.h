@@ -50,6 +50,12 @@ int push_is_needed(const struct store *store, int folder, const struct root *roo
 int push_settle(int folder, struct root *root, struct error *e) must_check;
 
 /*
+ * ERROR_LIMIT: overlayfs could not mount a root with one push more.  The last that it could is left to copies of a running instance, which do
+ * not add up.  Not for a push that goes again at once.
+ */
+int push_check_room(const struct root *root, bool runs, struct error *e) must_check;
+
+/*
  * The upper of a stopped instance becomes a push; *root, whose strings live in arena, and root.json name it as the topmost.  Where
  * the upper lies in a disk image it is copied.
  */

@@ -156,7 +156,7 @@ static int push_live(const struct store *store, const struct root *root, const s
 		     struct arena *arena, struct snapshot *s, struct push *push, struct error *e)
 {
 	const struct copy_pause *pause = request->pause;
-	int r = push_copy(store, request->upper, pause, push, e);
+	int r = push_check_room(root, true, e) ?: push_copy(store, request->upper, pause, push, e);
 	struct error ignored;
 
 	if (pause && pause->go(pause->data, r ? &ignored : e) && !r)
@@ -181,7 +181,7 @@ static int push_stopped(const struct store *store, int folder, struct root *root
 	int r = push_is_needed(store, folder, root, &needed, e);
 
 	if (!r && needed)
-		r = push_make(store, folder, root, arena, push, e);
+		r = push_check_room(root, false, e) ?: push_make(store, folder, root, arena, push, e);
 	s->pushes = root->pushes;
 	s->n_pushes = root->n_pushes;
 	return r;
@@ -305,30 +305,42 @@ int snapshot_restore(const struct store *store, int folder, const char *name, st
 
 /* ---- remove ---- */
 
-int snapshot_remove(const struct store *store, int folder, const char *name, struct error *e)
+/* From the list alone. */
+static void take_out(struct snapshot_list *list, const struct snapshot *gone)
+{
+	const char *name = gone->name, *parent = gone->parent;
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (&list->items[i] == gone)
+			continue;
+		if (str_equal(list->items[i].parent, name))
+			list->items[i].parent = parent;
+		list->items[n++] = list->items[i];
+	}
+	list->n = n;
+	if (str_equal(list->head, name))
+		list->head = parent;
+}
+
+int snapshot_remove(const struct store *store, int folder, char *const *names, size_t n, struct error *e)
 {
 	auto_arena arena = ARENA_INIT;
 	struct snapshot_list list;
 	const struct snapshot *s = NULL;
-	struct snapshot gone;
-	size_t n = 0;
+	struct snapshot *gone;
 	int r = snapshot_load(folder, &arena, &list, e);
 
-	if (!r)
-		r = snapshot_find(&list, name, &s, e);
-	if (r)
-		return r;
-	gone = *s;
-	for (size_t i = 0; i < list.n; i++) {
-		if (str_equal(list.items[i].name, name))
-			continue;
-		if (str_equal(list.items[i].parent, name))
-			list.items[i].parent = gone.parent;
-		list.items[n++] = list.items[i];
+	gone = arena_array(&arena, struct snapshot, n + 1);
+	for (size_t i = 0; i < n && !r; i++) {
+		r = snapshot_find(&list, names[i], &s, e);
+		if (r)
+			break;
+		gone[i] = *s;
+		take_out(&list, s);
 	}
-	list.n = n;
-	if (str_equal(list.head, name))
-		list.head = gone.parent;
-	r = snapshot_save(folder, &list, e);
-	return r ? r : drop_named(store, gone.pushes, gone.n_pushes);
+	r = r ? r : snapshot_save(folder, &list, e);
+	for (size_t i = 0; i < n && !r; i++)
+		r = drop_named(store, gone[i].pushes, gone[i].n_pushes);
+	return r;
 }

@@ -60,7 +60,7 @@ int snapshot_create(const struct store *store, int folder, const struct snapshot
 /* A stopped instance gets the state that it had; what it wrote since is gone unless a snapshot has it. */
 int snapshot_restore(const struct store *store, int folder, const char *name, struct error *e) must_check;
 
-/* Its name goes, and what nothing else needs of it; those made after it stay whole. */
-int snapshot_remove(const struct store *store, int folder, const char *name, struct error *e) must_check;
+/* Their names go, all or none, and what nothing else needs of them; those made after them stay whole. */
+int snapshot_remove(const struct store *store, int folder, char *const *names, size_t n, struct error *e) must_check;
 
 #endif

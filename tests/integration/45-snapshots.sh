@@ -128,6 +128,34 @@ is 'a clone has all that it needs' "$(holm exec "$prefix-copy" cat /etc/again)" 
 check 'remove the clones' holm remove --force "$prefix-copy" "$prefix-hot" "$prefix-old"
 is 'nothing needs the pushes any more' "$(pushes)" 0
 
+# --- as many as there can be ----------------------------------------------------------------------------------------------------
+
+launch many -- sh -c 'trap exit TERM; while :; do sleep 0.05; done' >/dev/null
+i=$prefix-many
+inside 'touch /first'
+holm stop "$i"
+check 'a first one' holm snapshot create "$i" first
+# Others that were made since, in one go.
+mapfile -t ids < <(seq -f %016g 497)
+mkdir -p "${ids[@]/#/$data/pushes/}" && (cd "$data/pushes" && mkdir "${ids[@]/%//tree}" && tee "${ids[@]/%//push.json}" <<<'{"created": 1}' >/dev/null)
+record=$(jq --tab '.pushes += $ARGS.positional' --args "${ids[@]}" <"$data/instances/$i/root.json")
+echo "$record" >"$data/instances/$i/root.json"
+touch "$data/instances/$i/upper/more"
+refuses 'one more' 'its root has 499 layers, and overlayfs takes at most 500; while it runs' holm snapshot create "$i"
+refuses 'nor a clone' 'its root has 499 layers' holm clone "$i" "$prefix-more"
+check 'it starts' holm start "$i"
+check 'a snapshot while it runs' holm snapshot create "$i" last
+check 'can be gone back to' holm snapshot restore --restart "$i" last
+is 'it has all 500' "$(inside 'ls /first /more')" $'/first\n/more'
+refuses 'that is all' 'its root has 500 layers, and overlayfs takes at most 500"' holm snapshot create "$i"
+inside 'touch /late'
+check 'back to the first' holm snapshot restore --restart "$i" first
+is 'it has what it had' "$(inside 'ls /first /more /late 2>/dev/null')" /first
+refuses 'remove takes all that are named, or none' "there is no snapshot 'none'" holm snapshot remove "$i" last none
+check 'remove' holm snapshot remove "$i" last
+is 'what is nobody'\''s goes' "$(pushes)" 1
+check 'remove the instance' holm remove --force "$i"
+
 # --- killed ------------------------------------------------------------------------------------------------------------------------
 
 # The payload says when it goes on: a frozen one would not.
