@@ -8,10 +8,10 @@ needs=(podman buildah conmon dockerd containerd ctr crun runc)
 . "$(dirname "$0")/lib.sh"
 [ "$RUNTIME" = holm ] || skip_all 'holm only'
 
-# lines SECTION [N]: the indented lines of a section, of its N-th block
+# lines SECTION [FILE]: the first indented lines of a section
 lines() {
-	awk -v section="## $1" -v wanted="${2:-1}" '/^## / { inside = $0 == section; block = 0 } !inside { next }
-		/^    / { if (!was) block++; if (block == wanted) print substr($0, 5) } { was = /^    / }' "$checkout/docs/engines.md"
+	awk -v section="## $1" -v wanted=1 '/^## / { inside = $0 == section; block = 0 } !inside { next }
+		/^    / { if (!was) block++; if (block == wanted) print substr($0, 5) } { was = /^    / }' "$checkout/docs/${2:-engines.md}"
 }
 mount -t tmpfs -o mode=755 bin /usr/local/bin
 mount -t tmpfs -o mode=755 sbin /usr/local/sbin
@@ -79,10 +79,20 @@ wait $dockerd
 
 mkdir -p /etc/containerd
 { echo 'version = 2' && lines containerd; } >/etc/containerd/config.toml
+start_containerd() {
+	containerd >/run/engine/containerd.log 2>&1 &
+	containerd=$!
+	wait_for 20 ctr version
+}
 like 'containerd: takes the lines' "$(containerd config dump)" 'runtimes.holm\].*BinaryName = "/usr/local/bin/holm"'
-containerd >/run/engine/containerd.log 2>&1 &
-containerd=$!
-check 'containerd: starts with them' wait_for 20 ctr version
+check 'containerd: starts with them' start_containerd
+is 'containerd: its CRI, too' "$(ctr plugins ls | awk '$2 == "cri" { print $NF }')" ok
+kill $containerd
+wait $containerd
+lines containerd kubernetes.md >/etc/containerd/config.toml
+like "kubernetes.md's lines" "$(containerd config dump)" 'default_runtime_name = "runc".*runtimes.holm\].*BinaryName = "/usr/local/bin/holm"'
+check 'kubernetes.md: containerd starts with them' start_containerd
+is 'kubernetes.md: its CRI, too' "$(ctr plugins ls | awk '$2 == "cri" { print $NF }')" ok
 oci_image image.tar test/isle:1 '["/bin/sh"]'
 check 'containerd: an image' ctr images import image.tar
 exits 'ctr: once' 0 '^hello$' timeout $((20 * HOLM_TIMESCALE)) ctr run --rm --runc-binary /usr/local/bin/holm test/isle:1 one echo hello
