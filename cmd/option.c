@@ -168,6 +168,22 @@ static const struct option *find_option(const struct option_table *table, const 
 	return NULL;
 }
 
+/* "-it": flags by their letters; the last one is returned, and alone may take a value.  NULL: it is no such thing, nothing was set. */
+static const struct option *take_letters(const struct option_table *table, const char *letters, void *target)
+{
+	size_t last = strlen(letters) - 1;
+
+	for (size_t i = 0; i <= last; i++) {
+		const struct option *option = find_option(table, letters + i, 1);
+
+		if (!option || (i < last && option_has_value(option)))
+			return NULL;
+	}
+	for (size_t i = 0; i < last; i++)
+		*(bool *)((char *)target + find_option(table, letters + i, 1)->offset) = true;
+	return find_option(table, letters + last, 1);
+}
+
 static int refuse_unknown(const struct option_table *table, const char *name, int n, struct error *e)
 {
 	const char *names[64], *close;
@@ -227,6 +243,8 @@ int option_parse(const struct option_table *table, enum option_order order, char
 		if (!length || *name == '-')
 			return error_refuse(e, ERROR_USAGE, "bad flag syntax: %s", argv[i]);
 		option = find_option(table, name, length);
+		if (!option && !equals && argv[i][1] != '-')
+			option = take_letters(table, name, target);
 		if (!option) {
 			if (!strcmp(name, "h") || !strcmp(name, "help")) {
 				result.help = true;

@@ -90,7 +90,7 @@ struct option_result {
 };
 
 /*
- * Parses argv[0..n) by the table into *target.  Every failure is of kind ERROR_USAGE: "flag provided but not defined:
+ * Parses argv[0..n) by the table into *target.  "-it" is "-i -t" where no option is called "it".  Every failure is of kind ERROR_USAGE: "flag provided but not defined:
  * -x", "flag needs an argument: -x", "invalid value 'v' for --x: ...".
  */
 int option_parse(const struct option_table *table, enum option_order order, char **argv, size_t n, void *target,

@@ -74,6 +74,7 @@ option --memory .linux.resources.memory.limit 67108864 -m 64M
 option --swap .linux.resources.memory.swap 100663296 -m 64M --swap 32M
 option --cpus '.linux.resources.cpu | [.quota, .period]' '[50000,100000]' -c 0.5
 option '--cpus of more' .linux.resources.cpu.quota 250000 --cpus 2.5
+option -it '.process.terminal, .holm.input' $'true\ntrue' -it
 option --cpu-weight .linux.resources.cpu.shares 1024 --cpu-weight 100
 option --cpuset .linux.resources.cpu.cpus 0 --cpuset 0
 option --pids .linux.resources.pids.limit 10 --pids 10

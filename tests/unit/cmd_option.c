@@ -141,6 +141,32 @@ static void test_flags(void **state)
 	assert_int_not_equal(run->r, 0);
 }
 
+static void test_joined_letters(void **state)
+{
+	struct run *run = *state;
+
+	PARSE(run, ANY, "-fq", "x");
+	assert_int_equal(run->r, 0);
+	assert_true(run->target.flag);
+	assert_true(run->target.other);
+	assert_int_equal(run->result.n_operands, 1);
+	PARSE(run, ANY, "-qft", "x");
+	assert_int_equal(run->r, 0);
+	assert_true(run->target.flag);
+	assert_string_equal(run->target.text, "x");
+	PARSE(run, ANY, "-fqt");
+	assert_string_equal(run->e.text, "flag needs an argument: -fqt");
+	PARSE(run, ANY, "-tf", "x"); /* what takes a value ends them */
+	assert_string_equal(run->e.text, "flag provided but not defined: -tf");
+	PARSE(run, ANY, "-fx");
+	assert_string_equal(run->e.text, "flag provided but not defined: -fx");
+	assert_false(run->target.flag);
+	PARSE(run, ANY, "--fq");
+	assert_int_equal(run->e.kind, ERROR_USAGE);
+	PARSE(run, ANY, "-fq=true");
+	assert_int_equal(run->e.kind, ERROR_USAGE);
+}
+
 static void test_numbers(void **state)
 {
 	struct run *run = *state;
@@ -222,7 +248,7 @@ static void test_refusals(void **state)
 	} cases[] = {
 	    {{"--bogus"}, "flag provided but not defined: -bogus"},
 	    {{"--bogus=1"}, "flag provided but not defined: -bogus"},
-	    {{"-fq"}, "flag provided but not defined: -fq"},
+	    {{"-fx"}, "flag provided but not defined: -fx"},
 	    {{"--tex", "x"}, "flag provided but not defined: -tex (did you mean --text?)"},
 	    {{"--secre", "x"}, "flag provided but not defined: -secre"},
 	    {{"--text"}, "flag needs an argument: --text"},
@@ -291,6 +317,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_values_are_taken_whatever_they_look_like, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_empty_text_is_absent, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_flags, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_joined_letters, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_numbers, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_lists_and_choices, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_order, setup, teardown),
