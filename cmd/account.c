@@ -156,6 +156,8 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 
 	if (!r)
 		r = parse_point("to", asked->to, &to, e);
+	if (!r && from && to && to < from)
+		r = error_refuse(e, ERROR_USAGE, "--to '%s' is before --from '%s'", asked->to, asked->from);
 	if (!r)
 		r = select_instances(&call->runtime, &request, call->arena, &selection, e);
 	if (r)

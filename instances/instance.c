@@ -163,10 +163,29 @@ static int load_record(struct instance *i, struct error *e)
 	return 0;
 }
 
+/*
+ * On a full disk: over the old text, in the blocks that it has, at once, and with blanks where it was longer.  What is wanted must be
+ * known also then, as stopping and removing is what makes room.
+ */
+static int save_in_place(const struct instance *i, struct str *text)
+{
+	auto_fd fd = openat(i->folder, INSTANCE_RECORD, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st))
+		return -errno;
+	while ((off_t)text->size < st.st_size)
+		str_add(text, " ");
+	if ((off_t)text->size > st.st_size && (off_t)text->size > st.st_blocks * 512)
+		return -ENOSPC;
+	return pwrite(fd, str_peek(text), text->size, 0) == (ssize_t)text->size ? 0 : -EIO;
+}
+
 int instance_save(struct instance *i, struct error *e)
 {
 	struct json_writer w = json_writer_init(JSON_INDENT_TAB);
 	auto_free char *text = NULL;
+	auto_str over = STR_INIT;
 	int r;
 
 	json_open_object(&w, NULL);
@@ -191,6 +210,10 @@ int instance_save(struct instance *i, struct error *e)
 	str_add(&w.text, "\n");
 	text = json_finish(&w);
 	r = file_replace(i->folder, INSTANCE_RECORD, 0600, text, strlen(text));
+	if (r == -ENOSPC || r == -EDQUOT) {
+		str_add(&over, text);
+		r = save_in_place(i, &over);
+	}
 	return r ? error_system(e, -r, "write '%s/" INSTANCE_RECORD "'", i->path) : 0;
 }
 

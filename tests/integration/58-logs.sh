@@ -67,6 +67,12 @@ mount -t tmpfs -o size=1m,mode=700 holm-test "$small"
 check 'a full disk holds nobody up' wait_for 20 eval '[ -e "$small/instances/$prefix-full/end.json" ] || ! "$HOLM" --root "$state" state $prefix-full'
 like 'and what was lost is counted' "$("$HOLM" --root "$state" --data "$small" why $prefix-full)" 'bytes of its output were lost'
 "$HOLM" --root "$state" --data "$small" remove --force $prefix-full >/dev/null 2>&1
+"$HOLM" --root "$state" --data "$small" launch --name $prefix-full --rootfs "$rootfs" --network none --restart always -- \
+	sleep 1000 >/dev/null
+dd if=/dev/zero of="$small/fill" bs=1k 2>/dev/null
+check 'on a full disk it can be stopped' "$HOLM" --root "$state" --data "$small" stop $prefix-full
+is 'and stays down' "$(jq -c '[.up, .created > 0]' "$small/instances/$prefix-full/instance.json")" '[false,true]'
+check 'and removed' "$HOLM" --root "$state" --data "$small" remove $prefix-full
 wait_for 10 umount "$small"
 
 # --- attach ----------------------------------------------------------------------------------------------------------------

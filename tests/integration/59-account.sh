@@ -59,6 +59,7 @@ fact 'it goes on with the next run' "$(on usage --format json $prefix-works)" ".
 fact 'between two points in time' "$(on usage --format json --from 1h --to 30m $prefix-works)" '.[0].cpuSeconds' 0
 like 'as a table' "$(on usage $prefix-works)" 'NAME.*RAN.*CPU.*works'
 is 'as CSV' "$(on usage --format csv $prefix-works | head -n 1 | cut -d, -f1-5)" 'name,from,to,runSeconds,cpuSeconds'
+refuses 'an end before its beginning' "is before --from '30m'" on usage --from 30m --to 1h
 before=$(on usage --format csv $prefix-works)
 printf '1 2 3' >>"$data/instances/$prefix-works/ledger"
 is 'a line that a crash cut off does no harm' "$(on usage --format csv $prefix-works)" "$before"
@@ -87,7 +88,7 @@ if command -v curl >/dev/null; then
 	"$HOLM" --root "$state" --data "$data" metrics --listen "$work/metrics" &
 	server=$!
 	wait_for 10 [ -S "$work/metrics" ]
-	is 'the socket is for its owner' "$(stat -c %a "$work/metrics")" 600
+	check 'the socket is for its owner' wait_for 10 eval '[ "$(stat -c %a "$work/metrics")" = 600 ]'
 	like 'over a socket' "$(curl -s --unix-socket "$work/metrics" http://holm/metrics)" 'holm_instance_up\{name="'"$prefix"'-here"\} 1'
 	kill $server
 	wait $server 2>/dev/null
