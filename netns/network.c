@@ -328,6 +328,13 @@ static int make_counters(const struct store *store, struct netlink *netlink, con
 	struct recount recount = {network, -1};
 	int r = counters_attach(netlink, links->bridge, &links->counters, e);
 
+	if (r == -EPERM) { /* root of a user namespace: BPF is the whole machine's */
+		log_warning(
+		    "the traffic of network '%s' is not counted by class: only the machine's own root may use BPF",
+		    network->name);
+		links->counters = 0;
+		return 0;
+	}
 	if (r)
 		return r;
 	recount.map = counters_open(links->counters, links->bridge);
@@ -421,7 +428,7 @@ static bool find_bridge(struct netlink *netlink, const struct net_network *netwo
 	read_ready(folder, &index, &ret->counters);
 	if (!index || link_find(netlink, network->bridge, &link, NULL) || index != link.index)
 		return false;
-	if (network_is_routed(network)) {
+	if (ret->counters) {
 		map = counters_open(ret->counters, index);
 		if (map < 0)
 			return false;
@@ -571,7 +578,7 @@ static int repair_counters(const struct repair *repair, const struct net_network
 	if (r)
 		return r;
 	read_ready(folder, &links.bridge, &links.counters);
-	if (links.bridge != bridge || attached)
+	if (links.bridge != bridge || attached || !links.counters)
 		return 0;
 	return make_counters(repair->store, repair->netlink, network, &links, e)
 		   ?: save_ready(repair->store, network, folder, &links, e);

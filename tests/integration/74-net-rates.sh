@@ -107,3 +107,14 @@ joined_is_counted() {
 check 'and by the next that joins' wait_for 20 joined_is_counted
 ask d udp 192.0.2.2 53 1000 >/dev/null
 like 'for the others too' "$(net h counters d)" 'wan=1028/1/'
+
+# In a user namespace nobody may use BPF: a join works, and is told.
+if unshare --user --map-root-user true 2>/dev/null; then
+	nested=$(NET_STATE=$work/net/nested NET_CONFIG=$work/net/nested-config unshare --user --map-root-user --net sh -c \
+		'ip link set lo up; unshare --net sleep 100 & until [ "$(readlink /proc/$!/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do :; done
+		"$0" join n /proc/$!/ns/net network=default; "$0" counters n; kill $!' "$work/net/net" 2>&1)
+	like 'in a user namespace a join is told that nothing is counted by class' "$nested" 'not counted by class'
+	like 'and works' "$nested" 'n eth0 total=[0-9/]+ lan=0/0/0/0'
+else
+	skip 'in a user namespace' 'no user namespaces'
+fi
