@@ -20,11 +20,16 @@ enum { DEPTH_MAX = 4, IMAGES_MAX = 64 };
 static const char index_type[] = "application/vnd.oci.image.index.v1+json",
 		  list_type[] = "application/vnd.docker.distribution.manifest.list.v2+json";
 
+struct platform {
+	const char *os, *architecture, *variant; /* variant NULL: any */
+};
+
 /* One import, from beginning to end. */
 struct work {
 	const struct store *store;
 	const struct image_import *import;
 	struct arena *arena;
+	struct platform platform; /* that is asked for */
 	const char *base; /* the source's name without folder and endings: what nameless images are called after */
 	struct image_pin *pin;
 	const char *references[IMAGES_MAX];
@@ -137,11 +142,36 @@ static int run_jobs(struct work *work, struct layer_jobs *jobs, struct error *e)
 	return r ?: pin_write(work->store, work->pin, e) ?: layer_jobs_publish(work->store, jobs, e);
 }
 
+/* ---- platforms ---- */
+
+static int parse_platform(struct work *work, struct error *e)
+{
+	struct platform *ret = &work->platform;
+	char *copy, *os, *architecture, *variant;
+
+	if (!work->import->platform) {
+		ret->os = "linux";
+		ret->architecture = image_machine(&ret->variant);
+		return 0;
+	}
+	copy = arena_strdup(work->arena, work->import->platform);
+	os = strsep(&copy, "/");
+	architecture = strsep(&copy, "/");
+	variant = copy;
+	if (!architecture || !*os || !*architecture || (variant && (!*variant || strchr(variant, '/'))))
+		return error_refuse(e, ERROR_USAGE, "'%s' is not a platform: OS/ARCHITECTURE[/VARIANT], as linux/arm64",
+				    work->import->platform);
+	*ret = (struct platform){os, architecture, variant};
+	return 0;
+}
+
 /* ---- a root that is no image ---- */
 
 static int write_plain(struct work *work, const char *id, const char *name, struct error *e)
 {
-	struct image_new image = {.os = "linux",
+	struct image_new image = {.os = work->platform.os,
+				  .architecture = work->platform.architecture,
+				  .variant = work->platform.variant,
 				  .config = work->import->config,
 				  .created_by = "holm image import",
 				  .layers = &id,
@@ -149,10 +179,8 @@ static int write_plain(struct work *work, const char *id, const char *name, stru
 				  .n_new = 1};
 	auto_free char *config = NULL, *manifest = NULL;
 	char hex[STORE_HEX_SIZE];
-	int r;
+	int r = image_make_config(&image, &config, e);
 
-	image.architecture = image_machine(&image.variant);
-	r = image_make_config(&image, &config, e);
 	if (r)
 		return r;
 	digest_hex(config, strlen(config), hex);
@@ -162,13 +190,20 @@ static int write_plain(struct work *work, const char *id, const char *name, stru
 
 /* ---- images: what every archive of them has ---- */
 
-static int compare_platform(const struct work *work, const struct image *image, const char *name)
+/* chosen: by an index, whose word counts. */
+static int compare_platform(const struct work *work, const struct image *image, bool chosen, const char *name,
+			    struct error *e)
 {
-	const char *variant, *machine = image_machine(&variant);
+	const struct platform *want = &work->platform;
 
-	if (!work->import->platform && (!str_equal(image->architecture, machine) || !str_equal(image->os, "linux")))
-		log_warning("image '%s' is for %s/%s, and this machine is linux/%s", name, image->os,
-			    image->architecture, machine);
+	if ((chosen && work->import->platform) ||
+	    (str_equal(image->architecture, want->architecture) && str_equal(image->os, want->os)))
+		return 0;
+	if (work->import->platform)
+		return error_refuse(e, ERROR_NOT_FOUND, "image '%s' is for %s/%s, not for %s/%s", name, image->os,
+				    image->architecture, want->os, want->architecture);
+	log_warning("image '%s' is for %s/%s, and this machine is %s/%s", name, image->os, image->architecture,
+		    want->os, want->architecture);
 	return 0;
 }
 
@@ -225,8 +260,6 @@ static int take_image(struct work *work, struct parts *parts, const struct image
 		manifest = made;
 		manifest_size = made ? strlen(made) : 0;
 	}
-	if (!r)
-		compare_platform(work, image, names[0]);
 	r = r ?: write_image(work, manifest, manifest_size, config, config_size, names, n_names, e);
 	layer_jobs_close(work->store, &jobs);
 	free(jobs.jobs);
@@ -328,30 +361,6 @@ static int collect(struct parts *parts, const struct json *index, const char *na
 	return r;
 }
 
-struct platform {
-	const char *os, *architecture, *variant; /* variant NULL: any */
-};
-
-static int parse_platform(struct work *work, struct platform *ret, struct error *e)
-{
-	char *copy, *os, *architecture, *variant;
-
-	if (!work->import->platform) {
-		ret->os = "linux";
-		ret->architecture = image_machine(&ret->variant);
-		return 0;
-	}
-	copy = arena_strdup(work->arena, work->import->platform);
-	os = strsep(&copy, "/");
-	architecture = strsep(&copy, "/");
-	variant = copy;
-	if (!architecture || !*os || !*architecture || (variant && (!*variant || strchr(variant, '/'))))
-		return error_refuse(e, ERROR_USAGE, "'%s' is not a platform: OS/ARCHITECTURE[/VARIANT], as linux/arm64",
-				    work->import->platform);
-	*ret = (struct platform){os, architecture, variant};
-	return 0;
-}
-
 /* 0: no; 1: perhaps, it does not say; 2: another variant; 3: yes. */
 static int match_platform(const struct candidate *candidate, const struct platform *platform)
 {
@@ -381,11 +390,8 @@ static int refuse_platform(const struct parts *parts, const struct candidates *a
 static int choose(struct work *work, struct parts *parts, const struct candidates *all, struct candidates *ret,
 		  struct error *e)
 {
-	struct platform platform;
-	int r = parse_platform(work, &platform, e);
-
 	ret->n = 0;
-	for (size_t i = 0; !r && i < all->n; i++) {
+	for (size_t i = 0; i < all->n; i++) {
 		const struct candidate *best = NULL;
 		bool before = false;
 		int score = 0;
@@ -395,7 +401,7 @@ static int choose(struct work *work, struct parts *parts, const struct candidate
 		if (before)
 			continue;
 		for (size_t j = i; j < all->n; j++) {
-			int match = match_platform(&all->list[j], &platform);
+			int match = match_platform(&all->list[j], &work->platform);
 
 			if (str_equal(all->list[j].name, all->list[i].name) && match > score) {
 				score = match;
@@ -406,10 +412,10 @@ static int choose(struct work *work, struct parts *parts, const struct candidate
 		if (!best && all->n == 1 && !work->import->platform)
 			best = &all->list[i];
 		if (!best)
-			return refuse_platform(parts, all, &platform, e);
+			return refuse_platform(parts, all, &work->platform, e);
 		ret->list[ret->n++] = *best;
 	}
-	return r;
+	return 0;
 }
 
 /* "latest" alone is a tag of what the source is called; anything with a name in it is itself. */
@@ -471,7 +477,8 @@ static int import_manifest(struct work *work, struct parts *parts, const struct 
 		return error_refuse(e, ERROR_INVALID, "%s: manifest %s is not one of an image", parts->name,
 				    candidate->digest);
 	r = read_blob(parts, image_config_digest(manifest), &config, &config_size, e)
-		?: image_parse_config(config, config_size, work->arena, &image, e);
+		?: image_parse_config(config, config_size, work->arena, &image, e)
+		?: compare_platform(work, &image, candidate->os, name, e);
 	if (r)
 		return r;
 	if (json_count(layers) != image.n_layers)
@@ -557,7 +564,8 @@ static int import_docker_image(struct work *work, struct parts *parts, const str
 		r = need_name(work, &names[0], e);
 		n_names = 1;
 	}
-	return r ?: take_image(work, parts, &image, sources, NULL, 0, config, size, names, n_names, e);
+	return r ?: compare_platform(work, &image, false, names[0], e) ?:
+		    take_image(work, parts, &image, sources, NULL, 0, config, size, names, n_names, e);
 }
 
 static bool has_tag(const struct json *entry, const char *name)
@@ -722,7 +730,7 @@ int image_import(const struct store *store, const struct image_import *import, s
 	work.base = find_base(import->source, arena);
 	if (!r && import->reference)
 		r = image_normalize(import->reference, arena, &normal, e);
-	r = r ?: pin_open(store, pin, e);
+	r = r ?: parse_platform(&work, e) ?: pin_open(store, pin, e);
 	if (r)
 		return r;
 	r = import_source(&work, e);

@@ -199,6 +199,10 @@ is 'is the one asked for' "$(id_of multi:arm)" "$(id_of oci:two)"
 check "of several platforms this machine's" image import -q --platform linux/amd64 "$work/many" multi:amd
 is "is this machine's" "$(id_of multi:amd)" "$(id_of oci:base)"
 refuses 'a platform that is not there' "has no image for linux/s390x; it has linux/amd64, linux/arm64" image import -q --platform linux/s390x "$work/many" x
+check 'a plain root for another platform' image import -q --platform linux/arm64/v8 "$work/root.tar" plain:arm
+fact 'is what it says' "$(image inspect plain:arm)" '.[0] | [.architecture, .variant] | tostring' '["arm64","v8"]'
+refuses 'a plain root for none' 'is not a platform' image import -q --platform arm64/ "$work/root.tar" x
+refuses 'a docker archive for another platform' "is for linux/[a-z0-9]+, not for linux/s390x" image import -q --platform linux/s390x "$work/docker-archive.tar" x
 refuses 'not a platform' "is not a platform" image import -q --platform amd64 "$work/many" x
 refuses 'several images and one name' "has several images: --select one of 'base', 'two'" image import -q "$work/oci" one
 check '--select takes one' image import -q --select two "$work/oci" one
