@@ -32,6 +32,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/tree.h"
+#include "storage/copy.h"
 #include "storage/copy_parts.h"
 
 enum { SLACK = 2 /* seconds */, NAMES_MAX = 65536 };

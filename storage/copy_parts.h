@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <sys/stat.h>
 
-#include "storage/copy.h"
+#include "base/error.h"
+
+struct copy;
 
 /* Which file became which: an element of struct copy's seen, unsorted. */
 struct copy_pair {
