@@ -231,13 +231,39 @@ static bool is_virtual(const char *type)
 	return false;
 }
 
-static void add_options(struct compiler *c, const struct spec_mount *m, struct plan_mount *mount)
+/*
+ * mount(2) takes a page of options, fsconfig(2) 255 bytes for one.  So a longer list of overlay's lower folders is given one by one
+ * (Linux 6.5), those after "::", which have data only, by another name (Documentation/filesystems/overlayfs.rst).  How many?
+ */
+static size_t split_folders(struct compiler *c, const struct spec_mount *m, const char *option, const char **ret)
 {
-	const char **data = arena_array(c->arena, const char *, m->n_data + ARRAY_SIZE(superblock_options) + 1);
+	const char *list = str_after(option, "lowerdir="), *name = "lowerdir+=";
+	char *rest, *folder;
 	size_t n = 0;
 
+	if (!list || !str_equal(m->type, "overlay") || strlen(list) <= 255 || *list == ':' || strchr(list, '\\')) {
+		*ret = option;
+		return 1;
+	}
+	rest = arena_strdup(c->arena, list);
+	while ((folder = strsep(&rest, ":")))
+		if (*folder)
+			ret[n++] = arena_join(c->arena, name, folder, NULL);
+		else
+			name = "datadir+=";
+	return n;
+}
+
+static void add_options(struct compiler *c, const struct spec_mount *m, struct plan_mount *mount)
+{
+	size_t most = ARRAY_SIZE(superblock_options) + 1, n = 0;
+	const char **data;
+
 	for (size_t i = 0; i < m->n_data; i++)
-		data[n++] = m->data[i];
+		most += 1 + strlen(m->data[i]) / 2; /* of a list, each has a byte and a colon */
+	data = arena_array(c->arena, const char *, most);
+	for (size_t i = 0; i < m->n_data; i++)
+		n += split_folders(c, m, m->data[i], data + n);
 	for (size_t i = 0; i < ARRAY_SIZE(superblock_options); i++)
 		if (m->superblock_set & superblock_options[i].flag)
 			data[n++] = superblock_options[i].option;

@@ -208,6 +208,14 @@ runs 'what holm does not know goes to the file system' '701 3 1024' ".mounts += 
 runs 'several in one string' '701 3' ".mounts += [$(tmpfs /data size=1m,mode=0701,uid=3)]" -- stat -c '%a %u' /data
 refused 'which may refuse it' "mounts\[6\]: .*fancy" ".mounts += [$(tmpfs /data fancy)]"
 refused 'a value that is too long for the kernel' "mounts\[6\]: .*option 'mode'.*255 bytes" ".mounts += [$(tmpfs /data "mode=$(printf '0%.0s' {1..256})")]"
+# What mount(2) takes in one: lower folders whose names are longer together than a string of fsconfig(2).
+for i in 1 2 3 4; do
+	lower+=:$work/$(printf "$i%.0s" {1..99})
+	mkdir "${lower##*:}"
+	echo $i | tee "${lower##*:}/$i" >"${lower##*:}/all"
+done
+runs 'a long list of lower folders' '1 1 2 3 4' ".mounts += [{destination: \"/data\", type: \"overlay\", options: [\"lowerdir=${lower#:}\"]}]" -- \
+	sh -c 'cd /data && echo $(cat all 1 2 3 4)'
 user='.linux.namespaces += [{"type": "user"}] | .linux.uidMappings = [{"containerID": 0, "hostID": 0, "size": 65536}] | .linux.gidMappings = .linux.uidMappings'
 refused 'a sysfs without a network namespace' 'mounts\[5\]: mount sysfs .*network namespace' "$user" '.linux.namespaces |= map(select(.type != "network"))'
 refused 'a procfs without a pid namespace' 'mounts\[0\]: mount proc .*pid namespace' "$user" '.linux.namespaces |= map(select(.type != "pid"))'
