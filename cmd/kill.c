@@ -57,7 +57,6 @@ const struct verb verb_kill = {
     .operands = "ID [SIGNAL] | --label NAME[=VALUE] [SIGNAL]",
     .min = 0,
     .max = 2,
-    .order = OPTION_ORDER_FIRST,
     VERB_OPTIONS(struct kill_options, rows),
     .text = "SIGNAL is a number or a name, with or without SIG, in any case; TERM when there is none.\n"
 	    "ID may be a pattern for those that run; with --label it may be left out.",

@@ -80,7 +80,7 @@ struct option_table {
 
 enum option_order {
 	OPTION_ORDER_ANY,  /* options may follow operands */
-	OPTION_ORDER_FIRST /* the first operand ends the options (exec, kill, ps, the global ones) */
+	OPTION_ORDER_FIRST /* the first operand ends the options (exec, ps, the global ones) */
 };
 
 struct option_result {

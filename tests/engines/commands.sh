@@ -247,8 +247,8 @@ each 'exec: --cgroup, of one controller' 'p=$(sed -n "s/^[0-9]*:pids://p" /proc/
 	f=/sys/fs/cgroup/pids$p; [ -d $f ] || f=/sys/fs/cgroup$p; mkdir $f/below
 	if [[ $f == */pids/* ]]; then o=pids:below; else o=below; fi
 	rt exec --cgroup $o each cat /proc/self/cgroup | grep -c /below; rmdir $f/below'
-each 'kill: names and numbers' 'for s in usr1 SIGUSR2 sigwinch 28 0 37 65 -1 "" 1x; do rt kill each "$s"; echo "$s $?"; done; rt state each | jq -r .status'
-each 'kill --all' 'rt exec -d each sleep 555; rt kill --all each WINCH; echo $?; rt kill -a each 0; echo $?'
+each 'kill: names and numbers' 'for s in usr1 SIGUSR2 sigwinch 28 0 37 65 -1 "" 1x; do rt kill each "$s" >/dev/null; echo "$s $?"; done; rt state each | jq -r .status'
+each 'kill --all' 'rt exec -d each sleep 555; rt kill --all each WINCH; echo $?; rt kill -a each 0; echo $?; rt kill each WINCH --all; echo $?; rt kill each -- 28; echo $?; rt kill each -9 >/dev/null; echo $?'
 each 'ps: formats' 'rt ps -f json each | jq length; rt ps -f xml each >/dev/null; echo $?; rt ps each -o pid,args | head -n 1; rt ps each -o args; echo $?; rt ps --format table each | head -n 1'
 each 'list: formats' 'rt list -f json | jq -c ".[0] | del(.ociVersion, .pid, .bundle, .rootfs)"; rt list -q=false | wc -l; rt list --quiet=true; rt -debug=false list -q'
 each 'state: its text' 'rt state each | sed -e "s/\"pid\": [0-9]*/\"pid\": N/" -e "/ociVersion/d" -e "/bundle/d" -e "/rootfs/d"; rt state each | tail -c 1 | od -c | head -n 1'
