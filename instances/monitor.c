@@ -307,6 +307,7 @@ int monitor_mend(const struct runtime *runtime, const struct instance *instance,
 	auto_run run = RUN_INIT;
 	struct restart_decision next;
 	struct instance_end end;
+	bool same_boot;
 	int r = run_open(&run, runtime, instance, false, e);
 
 	*ret_what = NULL;
@@ -321,13 +322,17 @@ int monitor_mend(const struct runtime *runtime, const struct instance *instance,
 	if (run_load_spec(&run, e)) /* it has to go anyhow */
 		run.has_spec = false;
 	run_prepare_log(&run);
-	if (run.shared->phase == MONITOR_WAITING && run_is_of_this_boot(run.shared)) {
+	same_boot = run_is_of_this_boot(run.shared);
+	if (run.shared->phase == MONITOR_WAITING && same_boot) {
 		end = (struct instance_end){.status = -1};
 	} else {
 		run_finish(&run, false, &end);
-		*ret_what = "it ended while nobody watched";
+		*ret_what = same_boot ? "it ended while nobody watched" : "it ended with the host";
 	}
 	run.shared->phase = MONITOR_NONE;
+	/* Who ran when the host went down is started by the boot, in its order, and as units where there are any. */
+	if (!same_boot)
+		return 0;
 	run_decide(&run, end.status, end.ended - end.started, &next);
 	if (!next.again || !run.has_spec)
 		return 0;

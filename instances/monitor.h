@@ -64,7 +64,8 @@ void monitor_look(const struct instance *instance, struct monitor_state *ret);
 
 /*
  * Puts right what accidents left: the payload runs and nobody stays: others are put in their place; the payload ended with nobody
- * there: its end is recorded, the container deleted (the restart policy applies).  *ret_what: what was done, for people
+ * there: its end is recorded, the container deleted (the restart policy applies, unless the host went down: then who ran is for the
+ * boot to start).  *ret_what: what was done, for people
  * ("its monitor was killed; another is in its place"), static; NULL: nothing was wrong.  Cheap when nothing is.
  */
 int monitor_mend(const struct runtime *runtime, const struct instance *instance, const char **ret_what,

@@ -93,6 +93,20 @@ on list >/dev/null 2>&1
 wait_end $prefix-unseen
 is 'one that ended while nobody watched has an end' "$(end $prefix-unseen '.ended > .started')" true
 
+# A host that went down: nothing runs, and run/state (struct shared) is of another boot.
+launch $prefix-host --restart always -- sleep 1000 >/dev/null
+pid=$(on inspect $prefix-host | jq '.[0].pid')
+kill_some $prefix-host both
+kill -9 "$pid"
+wait_for 10 [ ! -e "/proc/$pid" ]
+printf another | dd of="$data/instances/$prefix-host/run/state" bs=1 seek=8 conv=notrunc 2>/dev/null
+on list >/dev/null 2>&1
+fact 'who ended with the host is for the boot to start' "$(on inspect $prefix-host)" '.[0] | [.status, .up, .end.why] | tostring' \
+	'["failed",true,"the host went down"]'
+on start --all >/dev/null
+fact 'which does' "$(on inspect $prefix-host)" '.[0].status' running
+on remove --force $prefix-host
+
 # --- ends ------------------------------------------------------------------------------------------------------------
 
 ends() {
