@@ -100,10 +100,11 @@ int cgroup_plan(const struct cgroup_host *host, const struct cgroup_request *req
 
 /*
  * Two plans in place of one: what must be there before the clone (v2, CLONE_INTO_CGROUP), and what may be made while init
- * already works on its namespaces (v1, entered later).  Each goes through cgroup_create(); either may be empty.
+ * already works on its namespaces (v1, entered later, and v2's device program).  Each goes through cgroup_create(); either
+ * may be empty.  init has to wait for the second where there is one, before anything that is not holm's runs.
  */
-void cgroup_plan_split(const struct cgroup_plan *plan, struct arena *arena, struct cgroup_plan *ret_v2,
-		       struct cgroup_plan *ret_v1);
+void cgroup_plan_split(const struct cgroup_plan *plan, struct arena *arena, struct cgroup_plan *ret_first,
+		       struct cgroup_plan *ret_later);
 
 enum { CGROUP_MAX_JOINS = 16 };
 

@@ -58,7 +58,7 @@ struct creation {
 	const char *bundle;
 	struct cgroup_host *host;
 	struct cgroup_request cgroup_request;
-	struct cgroup_plan cgroup, cgroup_v2, cgroup_v1; /* all of it, and its two parts */
+	struct cgroup_plan cgroup, cgroup_first, cgroup_later; /* all of it, and its two parts */
 	struct cgroup_entry entry;
 	struct caps_sets capabilities;
 	struct seccomp_program seccomp;
@@ -68,7 +68,7 @@ struct creation {
 	struct launch launch;
 	int bundle_fd, root_fd, folder, lock, signals, start_socket, notify_socket;
 	unsigned listen_fds, inherited;
-	bool notify, v1_made, adopted, launched;
+	bool notify, later_made, adopted, launched;
 	struct rootfs rootfs;		  /* holm.image, holm.storage */
 	struct net_interface *interfaces; /* holm.networks; malloc'd */
 	struct net_port *ports;
@@ -202,7 +202,7 @@ static int plan_cgroup(struct creation *c, struct error *e)
 	};
 	r = cgroup_plan(c->host, &c->cgroup_request, &c->arena, &c->cgroup, e);
 	if (!r)
-		cgroup_plan_split(&c->cgroup, &c->arena, &c->cgroup_v2, &c->cgroup_v1);
+		cgroup_plan_split(&c->cgroup, &c->arena, &c->cgroup_first, &c->cgroup_later);
 	return r;
 }
 
@@ -253,11 +253,11 @@ static int check_terminal(const struct creation *c, struct error *e)
 	return 0;
 }
 
-/* Does init enter v1 folders by itself, or wait until systemd has put it into its scope? */
+/* Does init enter v1 folders by itself, or wait for its device program, or until systemd has put it into its scope? */
 static bool waits_for_cgroups(const struct cgroup_plan *plan)
 {
 	for (size_t i = 0; i < plan->n_steps; i++)
-		if (plan->steps[i].kind == CGROUP_JOIN)
+		if (plan->steps[i].kind == CGROUP_JOIN || plan->steps[i].kind == CGROUP_DEVICES)
 			return true;
 	return plan->unit != NULL;
 }
@@ -572,22 +572,22 @@ static void unmake_rootfs(struct creation *c)
 /* What the clone needs; the rest is made while init works on its namespaces. */
 static int make_cgroup(struct creation *c, struct error *e)
 {
-	return cgroup_create(c->host, &c->cgroup_v2, &c->entry, e);
+	return cgroup_create(c->host, &c->cgroup_first, &c->entry, e);
 }
 
-static int make_cgroup_v1(struct creation *c, struct error *e)
+static int make_cgroup_later(struct creation *c, struct error *e)
 {
-	struct cgroup_entry v1 = CGROUP_ENTRY_INIT;
+	struct cgroup_entry later = CGROUP_ENTRY_INIT;
 	int r;
 
-	if (!c->cgroup_v1.n_steps || c->cgroup.unit) /* what systemd makes is adopted, all of it */
+	if (!c->cgroup_later.n_steps || c->cgroup.unit) /* what systemd makes is adopted, all of it */
 		return 0;
-	r = cgroup_create(c->host, &c->cgroup_v1, &v1, e);
+	r = cgroup_create(c->host, &c->cgroup_later, &later, e);
 	if (r)
 		return r;
-	c->v1_made = true;
-	v1.into_fd = c->entry.into_fd;
-	c->entry = v1;
+	c->later_made = true;
+	later.into_fd = c->entry.into_fd;
+	c->entry = later;
 	return 0;
 }
 
@@ -596,7 +596,7 @@ static void unmake_cgroup(struct creation *c)
 	struct error ignored;
 
 	/* Only what we made: a v1 folder that was refused because others are in it stays as it is, and so does their scope. */
-	const struct cgroup *made = c->v1_made || c->adopted ? &c->cgroup.cgroup : &c->cgroup_v2.cgroup;
+	const struct cgroup *made = c->later_made || c->adopted ? &c->cgroup.cgroup : &c->cgroup_first.cgroup;
 
 	if (c->cgroup.unit && !c->adopted)
 		return;
@@ -801,7 +801,7 @@ static int make_init(struct creation *c, struct error *e)
 		r = launch_begin(&c->launch, e);
 	c->launched = !r;
 	if (!r)
-		r = make_cgroup_v1(c, e);
+		r = make_cgroup_later(c, e);
 	if (!r)
 		r = launch_ready(&c->launch, e);
 	if (r) {

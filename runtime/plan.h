@@ -31,7 +31,7 @@ struct plan_input {
 	const struct seccomp_program *seccomp; /* NULL: none */
 	const struct cgroup_host *cgroup_host;
 	const struct cgroup *cgroup; /* where the container will be; n_paths may be 0 */
-	bool enters_cgroups;	     /* init enters v1 folders itself, or waits for systemd */
+	bool enters_cgroups;	     /* init enters v1 folders itself, or waits for systemd or the device program */
 	bool privileged;	     /* real root: the host side opens mount sources, and maps are written directly */
 	bool no_pivot, no_new_keyring;
 	bool wait_for_start;	     /* create */
