@@ -13,6 +13,7 @@
 #include "instances/ledger.h"
 #include "instances/log_read.h"
 #include "instances/select.h"
+#include "instances/supervise.h"
 
 enum account_format { ACCOUNT_TABLE, ACCOUNT_JSON, ACCOUNT_CSV };
 
@@ -133,12 +134,6 @@ static void begin_output(int format, struct str *out, struct json_writer *w)
 	}
 }
 
-static void add_use(struct ledger_use *sum, const struct ledger_use *use)
-{
-	for (int i = 0; i < _LEDGER_N; i++)
-		sum->values[i] += use->values[i];
-}
-
 static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
 	const struct account_options *asked = options;
@@ -169,10 +164,10 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 
 		r = instance_open(&call->runtime, selection.names[i], &instance, e);
 		if (!r)
-			r = ledger_sum(&instance, from, to, &use, e);
+			r = supervise_account(&call->runtime, &instance, from, to, &use, e);
 		if (r)
 			break;
-		add_use(&sum, &use);
+		ledger_add_use(&sum, &use);
 		if (asked->format == ACCOUNT_JSON)
 			put_json(&w, instance.name, &use);
 		else if (asked->format == ACCOUNT_CSV)
@@ -200,7 +195,8 @@ const struct verb verb_usage = {
     .max = VERB_ANY_OPERANDS,
     VERB_OPTIONS(struct account_options, rows),
     .text =
-	"The account is kept on disk, a line per minute and one at each end, and goes on across restarts and crashes.\n"
+	"The account is kept on disk, a line per minute and one at each end, and goes on across restarts and crashes;\n"
+	"without --to what runs is counted until now.\n"
 	"MEMORY and DISK are averages over the time that it ran; JSON and CSV have byte-seconds, seconds and bytes.",
     .run = run,
 };

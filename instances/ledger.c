@@ -121,15 +121,14 @@ static int append(const struct instance *instance, const struct ledger_use *use,
 	return r ? error_system(e, -r, "write '%s/" LEDGER_FILE "'", instance->path) : 0;
 }
 
-int ledger_add(const struct runtime *runtime, const struct instance *instance, uint64_t since,
-	       const struct cgroup_end *ended, struct ledger_place *place, struct error *e)
+void ledger_look(const struct runtime *runtime, const struct instance *instance, uint64_t since,
+		 const struct cgroup_end *ended, struct ledger_place *place, struct ledger_use *ret)
 {
 	uint64_t now = clock_ns(CLOCK_BOOTTIME), before = place->time ? place->time : since, memory = 0;
 	uint64_t counters[_LEDGER_N] = {0};
-	struct ledger_use use = {.end = (int64_t)clock_ns(CLOCK_REALTIME)};
 	double seconds;
-	int r;
 
+	*ret = (struct ledger_use){.end = (int64_t)clock_ns(CLOCK_REALTIME)};
 	memcpy(counters, place->counters, sizeof(counters));
 	memset(counters + LEDGER_NET_IN, 0, sizeof(counters) - LEDGER_NET_IN * sizeof(*counters));
 	read_network(instance, counters);
@@ -146,23 +145,34 @@ int ledger_add(const struct runtime *runtime, const struct instance *instance, u
 	if (before > now)
 		before = now;
 	seconds = (double)(now - before) / 1e9;
-	use.begin = use.end - (int64_t)(now - before);
-	use.values[LEDGER_RUN] = (double)(now - before);
-	use.values[LEDGER_MEMORY] = ((double)(place->time ? place->memory : memory) + (double)memory) / 2 * seconds;
-	use.values[LEDGER_DISK] = (double)place->disk * seconds;
-	for (int i = 0; i < _LEDGER_N; i++)
-		if (i != LEDGER_RUN && i != LEDGER_MEMORY && i != LEDGER_DISK && counters[i] > place->counters[i])
-			use.values[i] = (double)(counters[i] - place->counters[i]);
-	r = append(instance, &use, e);
-	if (r)
-		return r;
-	for (int i = 0; i < _LEDGER_N; i++)
-		if (counters[i] > place->counters[i])
-			place->counters[i] = counters[i];
+	ret->begin = ret->end - (int64_t)(now - before);
+	ret->values[LEDGER_RUN] = (double)(now - before);
+	ret->values[LEDGER_MEMORY] = ((double)(place->time ? place->memory : memory) + (double)memory) / 2 * seconds;
+	ret->values[LEDGER_DISK] = (double)place->disk * seconds;
+	for (int i = 0; i < _LEDGER_N; i++) {
+		if (counters[i] <= place->counters[i])
+			continue;
+		if (i != LEDGER_RUN && i != LEDGER_MEMORY && i != LEDGER_DISK)
+			ret->values[i] = (double)(counters[i] - place->counters[i]);
+		place->counters[i] = counters[i];
+	}
 	place->time = now;
 	place->memory = memory;
 	place->ticks++;
-	return 0;
+}
+
+int ledger_add(const struct runtime *runtime, const struct instance *instance, uint64_t since,
+	       const struct cgroup_end *ended, struct ledger_place *place, struct error *e)
+{
+	struct ledger_place next = *place;
+	struct ledger_use use;
+	int r;
+
+	ledger_look(runtime, instance, since, ended, &next, &use);
+	r = append(instance, &use, e);
+	if (!r)
+		*place = next;
+	return r;
 }
 
 /* ---- reading ---- */
@@ -187,6 +197,16 @@ static bool parse_line(const char *line, const char *end, struct ledger_use *ret
 	return !*p;
 }
 
+void ledger_add_use(struct ledger_use *sum, const struct ledger_use *use)
+{
+	if (!sum->begin || use->begin < sum->begin)
+		sum->begin = use->begin;
+	if (use->end > sum->end)
+		sum->end = use->end;
+	for (int i = 0; i < _LEDGER_N; i++)
+		sum->values[i] += use->values[i];
+}
+
 static void sum_text(const char *text, size_t size, int64_t from, int64_t to, struct ledger_use *ret)
 {
 	for (const char *line = text, *all = text + size, *end; line < all && (end = memchr(line, '\n', all - line));
@@ -195,12 +215,7 @@ static void sum_text(const char *text, size_t size, int64_t from, int64_t to, st
 
 		if (!parse_line(line, end, &use) || use.end <= from || (to && use.end > to))
 			continue;
-		if (!ret->begin || use.begin < ret->begin)
-			ret->begin = use.begin;
-		if (use.end > ret->end)
-			ret->end = use.end;
-		for (int i = 0; i < _LEDGER_N; i++)
-			ret->values[i] += use.values[i];
+		ledger_add_use(ret, &use);
 	}
 }
 

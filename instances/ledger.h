@@ -27,15 +27,22 @@ struct ledger_use {
 };
 
 /*
- * Adds the line of what was used since place, and moves it.  ended: with what its cgroup says at the end, which is gone soon;
- * else the container runs.  since: ns of CLOCK_BOOTTIME when the run began.
+ * What was used since place, which is moved: the line that would be added now.  ended: with what its cgroup says at the end, which is
+ * gone soon; else the container runs.  since: ns of CLOCK_BOOTTIME when the run began.
  */
+void ledger_look(const struct runtime *runtime, const struct instance *instance, uint64_t since,
+		 const struct cgroup_end *ended, struct ledger_place *place, struct ledger_use *ret);
+
+/* The same, and adds the line; place is moved when it is there. */
 int ledger_add(const struct runtime *runtime, const struct instance *instance, uint64_t since,
 	       const struct cgroup_end *ended, struct ledger_place *place, struct error *e) must_check;
 
 /* The sum of the lines that end in (from, to]; to 0: all. */
 int ledger_sum(const struct instance *instance, int64_t from, int64_t to, struct ledger_use *ret,
 	       struct error *e) must_check;
+
+/* As if the line of the one stood beside those of the other. */
+void ledger_add_use(struct ledger_use *sum, const struct ledger_use *use);
 
 /* In the unit of its key: seconds instead of ns. */
 double ledger_value(const struct ledger_use *use, enum ledger_column column);

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -190,6 +191,30 @@ int supervise_tick(const struct runtime *runtime, const struct instance *instanc
 	int r = open_running(&run, runtime, instance, e);
 
 	return r ?: ledger_add(runtime, instance, run.shared->started_clock, NULL, &run.shared->ledger, e);
+}
+
+int supervise_account(const struct runtime *runtime, const struct instance *instance, int64_t from, int64_t to,
+		      struct ledger_use *ret, struct error *e)
+{
+	auto_run run = RUN_INIT;
+	struct ledger_place place;
+	struct ledger_use use;
+	struct error ignored;
+	uint64_t since;
+	int r;
+
+	if (to || open_running(&run, runtime, instance, &ignored) || !run_is_of_this_boot(run.shared) || !run_is_taken(&run))
+		return ledger_sum(instance, from, to, ret, e);
+	do { /* until nobody added a line meanwhile */
+		place = run.shared->ledger;
+		since = run.shared->started_clock;
+		r = ledger_sum(instance, from, 0, ret, e);
+	} while (!r && memcmp(&place, &run.shared->ledger, sizeof(place)));
+	if (r)
+		return r;
+	ledger_look(runtime, instance, since, NULL, &place, &use);
+	ledger_add_use(ret, &use);
+	return 0;
 }
 
 /* It is asked to end, and made to when it does not; what then happens is the keeper's and the policy's. */

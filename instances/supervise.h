@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "instances/instance.h"
+#include "instances/ledger.h"
 
 /*
  * Executed by the keeper: after the end, or (resume) after the wait for a restart.  Becomes the keeper again, or returns when the instance
@@ -19,5 +20,9 @@ int supervise_end(const struct runtime *runtime, struct instance *instance, bool
 /* Executed by the worker: a line for the ledger; one health check, and what follows from it.  ERROR_STATE: it does not run. */
 int supervise_tick(const struct runtime *runtime, const struct instance *instance, struct error *e) must_check;
 int supervise_health(const struct runtime *runtime, struct instance *instance, struct error *e) must_check;
+
+/* What the ledger has in (from, to], to 0: until now, with what a running one used since its last line. */
+int supervise_account(const struct runtime *runtime, const struct instance *instance, int64_t from, int64_t to,
+		      struct ledger_use *ret, struct error *e) must_check;
 
 #endif

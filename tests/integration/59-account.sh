@@ -65,6 +65,15 @@ printf '1 2 3' >>"$data/instances/$prefix-works/ledger"
 is 'a line that a crash cut off does no harm' "$(on usage --format csv $prefix-works)" "$before"
 on start $prefix-works
 wait_for 10 eval '[ "$(history $prefix-works)" -eq 3 ]' && wait_end $prefix-works
+launch $prefix-still -- sh -c 'i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done; echo done; sleep 600' >/dev/null
+wait_for 20 eval 'on logs $prefix-still | grep -q done'
+fact 'what runs is counted until now' "$(on usage --format json $prefix-still)" '.[0] | .cpuSeconds > 0.01 and .runSeconds > 0 and .memoryByteSeconds > 0'
+is 'without a line for it' "$(cat "$data/instances/$prefix-still/ledger" 2>/dev/null)" ''
+fact 'but not where an end is asked for' "$(on usage --format json --to 1m $prefix-still)" '.[0].runSeconds' 0
+counted=$(on usage --format json $prefix-still)
+on stop --kill $prefix-still
+fact 'and its end has no less' "$(on usage --format json $prefix-still)" ".[0].runSeconds >= $(jq '.[0].runSeconds' <<<"$counted")"
+on remove $prefix-still
 fact 'nor to those after it' "$(on usage --format json $prefix-works)" ".[0].cpuSeconds > $(jq '.[0].cpuSeconds' <<<"$account") * 1.5"
 
 # --- metrics ---------------------------------------------------------------------------------------------------------------------
