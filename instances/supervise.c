@@ -203,7 +203,8 @@ int supervise_account(const struct runtime *runtime, const struct instance *inst
 	uint64_t since;
 	int r;
 
-	if (to || open_running(&run, runtime, instance, &ignored) || !run_is_of_this_boot(run.shared) || !run_is_taken(&run))
+	if (to || open_running(&run, runtime, instance, &ignored) || !run_is_of_this_boot(run.shared) ||
+	    !run_is_taken(&run))
 		return ledger_sum(instance, from, to, ret, e);
 	do { /* until nobody added a line meanwhile */
 		place = run.shared->ledger;
