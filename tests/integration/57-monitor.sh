@@ -207,6 +207,7 @@ launch $prefix-managed -- sleep 600 >/dev/null
 for number in 1 2 3 4 5; do
 	on stop $prefix-managed >/dev/null
 	timeout 60 python3 "$work/manager.py" "$work/manager$number" "$HOLM" --root "$state" --data "$data" start $prefix-managed >"$work/managed" 2>&1
+	wait_for 10 eval '[ -n "$(monitors $prefix-managed)" ]' # the worker may be about to be
 	read -r keeper _ <<<"$(monitors $prefix-managed)"
 	is "the service manager is told who keeps it ($number)" "$(sed -n 's/^MAINPID=//p' "$work/managed")" "$keeper"
 done
