@@ -36,7 +36,9 @@ like 'an unknown option: the text' "$errors" 'flag provided but not defined: -fr
 try "$HOLM" --frobnicate state x
 like 'an unknown global option' "$errors" 'flag provided but not defined: -frobnicate'
 try "$HOLM" list -qf
-like 'letters are not bundled' "$errors" 'flag provided but not defined: -qf'
+like 'joined letters, the last without its value' "$errors" 'flag needs an argument: -qf'
+try "$HOLM" list -fq
+like 'only the last one takes a value' "$errors" 'flag provided but not defined: -fq'
 try "$HOLM" list --format
 like 'an option without its value' "$errors" 'flag needs an argument: --?format'
 try "$HOLM" --log-format xml state x
