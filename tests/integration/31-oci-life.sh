@@ -129,7 +129,7 @@ done
 bundle -- sleep 1000
 run_detached
 for bad in NOSUCH 65 -2 '9x'; do
-	no_effect "signal '$bad'" "signal" holm kill "$id" "$bad"
+	no_effect "signal '$bad'" "signal|not defined: -2" holm kill "$id" "$bad"
 done
 check 'signal 0' holm kill "$id" 0
 check 'kill --all' holm kill --all "$id" KILL
