@@ -128,9 +128,10 @@ for signal in TERM sigterm 15 SIGUSR1 usr2 37; do
 done
 bundle -- sleep 1000
 run_detached
-for bad in NOSUCH 65 -2 '9x'; do
-	no_effect "signal '$bad'" "signal|not defined: -2" holm kill "$id" "$bad"
+for bad in NOSUCH 65 '9x'; do
+	no_effect "signal '$bad'" "signal" holm kill "$id" "$bad"
 done
+refuses "signal '-2'" 'not defined: -2' holm kill "$id" -2
 check 'signal 0' holm kill "$id" 0
 check 'kill --all' holm kill --all "$id" KILL
 wait_status stopped
