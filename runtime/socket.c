@@ -60,9 +60,11 @@ int socket_bind(int dirfd, const char *name, int type, mode_t mode, int *ret_fd,
 	if ((size_t)n >= sizeof(address.sun_path))
 		return error_bug(e, "socket name '%s' is too long", name);
 	/*
-	 * The umask may take bits away from what bind makes, and adding them by name is safe in a folder of ours.
-	 * fchmod on the socket's descriptor would change nothing on disk.
+	 * bind(2) makes the file with the descriptor's mode, less the umask: so nobody has more than he is to have at any moment.
+	 * What the umask took is added by name, in a folder of ours.
 	 */
+	if (fchmod(fd, mode) < 0)
+		return error_system(e, errno, "set the mode of socket '%s'", name);
 	if (bind(fd, (struct sockaddr *)&address, address_size(n + 1)) < 0)
 		return error_system(e, errno, "bind socket '%s'", name);
 	if (fchmodat(dirfd, name, mode, 0) < 0) {
