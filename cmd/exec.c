@@ -2,11 +2,18 @@
 #include "cmd/match.h"
 #include "cmd/verbs.h"
 
+struct exec_options {
+	struct container_exec request; /* first, so that the rows below fit */
+	bool interactive;	       /* for fingers that type -it: standard input is always handed on */
+};
+
 static const struct option rows[] = {
     OPTION(struct container_exec, process_file, "process", 'p', STRING, "FILE",
 	   "take the process object from FILE instead of a command"),
     OPTION(struct container_exec, cwd, "cwd", 0, STRING, "DIR", "working directory in the container"),
     OPTION_LISTED(struct container_exec, env, "env", 'e', LIST, "KEY=VALUE", "add to the environment; repeatable"),
+    OPTION(struct exec_options, interactive, "interactive", 'i', FLAG, NULL,
+	   "hand on standard input, as is always done"),
     OPTION(struct container_exec, tty, "tty", 't', FLAG, NULL, "give it a terminal"),
     OPTION(struct container_exec, user, "user", 'u', STRING, "UID[:GID]", "run as this user"),
     OPTION_LISTED(struct container_exec, additional_gids, "additional-gids", 'g', IDS, "GID",
@@ -30,7 +37,7 @@ static const struct option rows[] = {
 
 static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
-	struct container_exec *request = options;
+	struct container_exec *request = &((struct exec_options *)options)->request;
 	int r = match_one(call, operands[0], &request->id, e);
 
 	if (r)
@@ -53,7 +60,7 @@ const struct verb verb_exec = {
     .min = 1,
     .max = VERB_ANY_OPERANDS,
     .order = OPTION_ORDER_FIRST,
-    VERB_OPTIONS(struct container_exec, rows),
+    VERB_OPTIONS(struct exec_options, rows),
     .prefix = "exec failed",
     .failure = 255,
     .text = "ID may be a pattern that stands for one that runs.  What is not given comes from the container's own\n"

@@ -150,6 +150,7 @@ is 'exec: a signal' "$(holm exec "$id" sh -c 'kill -KILL $$' >/dev/null 2>&1; ec
 is 'exec: our own failure is 255' "$(holm exec "$id" /not/there >/dev/null 2>&1; echo $?)" 255
 refuses 'exec: a program that is not there' '/not/there.*[Nn]o such file' holm exec "$id" /not/there
 is 'exec: standard input' "$(echo through | holm exec "$id" cat)" through
+is 'exec: also asked for, as elsewhere' "$(echo through | holm exec -i "$id" cat)" through
 cat >"$work/process.json" <<-'X'
 	{"args": ["sh", "-c", "echo $X; pwd; id -u"], "env": ["PATH=/bin", "X=file"], "cwd": "/var", "user": {"uid": 33, "gid": 33}}
 X
