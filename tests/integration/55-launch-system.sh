@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# where: host systemd
+# where: host
 # timeout: 120
 #
 # A whole system in an instance: systemd as its first process, by nothing but its name.  Its root is this host's own, beneath an overlay.
+# (Not in the virtual machine: its kernel can't idmap what its root and memory are.)
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/launch.sh"
 [ -x /lib/systemd/systemd ] || skip_all 'no systemd on this host'
@@ -19,6 +20,7 @@ is_up() {
 
 holm launch --name "$system" --network none --rootfs / -m 256M /lib/systemd/systemd --unit=basic.target >"$work/said" 2>&1
 is 'it starts' "$(cat "$work/said")" "$system"
+[ "$(cat "$work/said")" = "$system" ] || exit 0
 check 'it gets through its start' wait_for 60 is_up
 is 'every unit that a system needs' "$(holm exec "$system" systemctl is-active basic.target systemd-journald.service 2>&1 | sort -u)" active
 is 'nothing failed' "$(holm exec "$system" systemctl --failed --no-legend --plain 2>&1)" ''

@@ -260,7 +260,7 @@ watch_the_time() {
 		! read -rt "${HOLM_TEST_SECONDS:-600}" <>"$fifo" || exit 0
 		echo "not ok - done within ${HOLM_TEST_SECONDS:-600} s"
 		kill -TERM $$
-		for path in "$state"/*; do "$HOLM" --root "$state" delete --force "${path##*/}"; done
+		for path in "$state"/[!:]*; do "$HOLM" --root "$state" delete --force "${path##*/}"; done
 	) &
 	watch=$!
 }
