@@ -63,8 +63,11 @@ static int idmap(int fd, int user_namespace, struct error *e)
 
 	if (!syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)))
 		return 0;
-	return error_system(e, errno, "idmap it%s",
-			    errno == EINVAL ? " (its file system can't be idmapped on this kernel)" : "");
+	return error_system(e, errno, "map the ids of a folder of the root for its user namespace%s",
+			    errno == EINVAL
+				? " (the file system that it is on can't be idmapped on this kernel; in the "
+				  "host's user namespace it can be used)"
+				: "");
 }
 
 /* The part's descriptor, mapped; and where its mount may be attached. */
