@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "netns/address.h"
+#include "netns/classifier.h"
 #include "netns/lease.h"
 
 /* A bridge has up to 1023 ports, each with two addresses; and of members that died some stay until they are collected. */
@@ -228,26 +229,11 @@ static int load_program(int map, bool sends, int *ret, struct error *e)
 	return 0;
 }
 
-static struct nlmsghdr *add_filter_message(struct netlink *netlink, uint16_t type, uint16_t flags, int bridge,
-					   uint32_t direction, const char *what)
-{
-	struct tcmsg *header;
-	struct nlmsghdr *message = netlink_add(netlink, type, flags, sizeof(*header), (void **)&header, "%s", what);
-
-	header->tcm_family = AF_UNSPEC;
-	header->tcm_ifindex = bridge;
-	header->tcm_handle = 1;
-	header->tcm_parent = TC_H_MAKE(TC_H_CLSACT, direction);
-	header->tcm_info = TC_H_MAKE(1 << 16, htons(ETH_P_ALL));
-	mnl_attr_put_strz(message, TCA_KIND, "bpf");
-	return message;
-}
-
 static void add_filter(struct netlink *netlink, int bridge, uint32_t direction, int program)
 {
 	/* Without NLM_F_EXCL: takes the place of an earlier one. */
-	struct nlmsghdr *message = add_filter_message(netlink, RTM_NEWTFILTER, NLM_F_CREATE, bridge, direction,
-						      "put the counters on the bridge");
+	struct nlmsghdr *message = classifier_filter(netlink, RTM_NEWTFILTER, NLM_F_CREATE, bridge, direction, 1,
+						     "put the counters on the bridge");
 	struct nlattr *options;
 
 	options = mnl_attr_nest_start(message, TCA_OPTIONS);
@@ -255,20 +241,6 @@ static void add_filter(struct netlink *netlink, int bridge, uint32_t direction, 
 	mnl_attr_put_strz(message, TCA_BPF_NAME, "holm_count");
 	mnl_attr_put_u32(message, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
 	mnl_attr_nest_end(message, options);
-}
-
-static void add_qdisc(struct netlink *netlink, int bridge)
-{
-	struct tcmsg *header;
-	struct nlmsghdr *message = netlink_add(netlink, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, sizeof(*header),
-					       (void **)&header, "make a classifier on the bridge");
-
-	header->tcm_family = AF_UNSPEC;
-	header->tcm_ifindex = bridge;
-	header->tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
-	header->tcm_parent = TC_H_CLSACT;
-	mnl_attr_put_strz(message, TCA_KIND, "clsact");
-	netlink_may_exist(netlink);
 }
 
 int counters_attach(struct netlink *netlink, int bridge, uint32_t *ret_id, struct error *e)
@@ -284,7 +256,10 @@ int counters_attach(struct netlink *netlink, int bridge, uint32_t *ret_id, struc
 	r = read_info(map, &info);
 	if (r)
 		return error_system(e, -r, "read the number of a BPF map");
-	add_qdisc(netlink, bridge);
+	mnl_attr_put_strz(classifier_message(netlink, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, bridge,
+					     "make a classifier on the bridge"),
+			  TCA_KIND, "clsact");
+	netlink_may_exist(netlink);
 	add_filter(netlink, bridge, TC_H_MIN_INGRESS, sends);
 	add_filter(netlink, bridge, TC_H_MIN_EGRESS, receives);
 	r = netlink_commit(netlink, e);
@@ -310,7 +285,8 @@ int counters_are_attached(struct netlink *netlink, int bridge, bool *ret, struct
 		int r;
 
 		*ret = false;
-		add_filter_message(netlink, RTM_GETTFILTER, 0, bridge, directions[i], "look for the bridge's counters");
+		classifier_filter(netlink, RTM_GETTFILTER, 0, bridge, directions[i], 1,
+				  "look for the bridge's counters");
 		r = netlink_query(netlink, note_filter, ret, e);
 		if (r && r != -ENOENT && r != -EINVAL) /* without a classifier, without the filter */
 			return r;

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "netns/classifier.h"
+
 /* Offsets in a frame. */
 enum {
 	AT_SOURCE = 6,
@@ -336,35 +338,15 @@ size_t guard_build_mac(struct sock_filter code[GUARD_SIZE], const uint8_t mac[6]
 
 static void add_filter(struct netlink *netlink, int index, uint32_t direction, const struct sock_filter *code, size_t n)
 {
-	struct nlmsghdr *message;
+	struct nlmsghdr *message = classifier_filter(netlink, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, index,
+						     direction, 1, "put the guard on the instance's link");
 	struct nlattr *options;
-	struct tcmsg *header;
 
-	message = netlink_add(netlink, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, sizeof(*header), (void **)&header,
-			      "put the guard on the instance's link");
-	header->tcm_family = AF_UNSPEC;
-	header->tcm_ifindex = index;
-	header->tcm_handle = 1;
-	header->tcm_parent = TC_H_MAKE(TC_H_CLSACT, direction);
-	header->tcm_info = TC_H_MAKE(1 << 16, htons(ETH_P_ALL));
-	mnl_attr_put_strz(message, TCA_KIND, "bpf");
 	options = mnl_attr_nest_start(message, TCA_OPTIONS);
 	mnl_attr_put_u16(message, TCA_BPF_OPS_LEN, n);
 	mnl_attr_put(message, TCA_BPF_OPS, n * sizeof(*code), code);
 	mnl_attr_put_u32(message, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
 	mnl_attr_nest_end(message, options);
-}
-
-static struct nlmsghdr *add_qdisc(struct netlink *netlink, uint16_t type, uint16_t flags, int index, const char *what)
-{
-	struct tcmsg *header;
-	struct nlmsghdr *message = netlink_add(netlink, type, flags, sizeof(*header), (void **)&header, "%s", what);
-
-	header->tcm_family = AF_UNSPEC;
-	header->tcm_ifindex = index;
-	header->tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0); /* the same numbers for ingress and clsact */
-	header->tcm_parent = TC_H_CLSACT;
-	return message;
 }
 
 /* Not to a group, or not from the instance itself: on.  Else it is an echo. */
@@ -386,8 +368,8 @@ static void add_echo_filter(struct netlink *netlink, int index, const uint8_t ma
 
 void guard_attach(struct netlink *netlink, int index, const struct net_member *member, bool is_routed, bool has_hairpin)
 {
-	struct nlmsghdr *message = add_qdisc(netlink, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, index,
-					     "make a classifier on the instance's link");
+	struct nlmsghdr *message = classifier_message(netlink, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, index,
+						      "make a classifier on the instance's link");
 	struct sock_filter code[GUARD_SIZE];
 	size_t n;
 
@@ -405,7 +387,7 @@ void guard_attach(struct netlink *netlink, int index, const struct net_member *m
 
 void guard_detach(struct netlink *netlink, int index)
 {
-	add_qdisc(netlink, RTM_DELQDISC, 0, index, "take the classifier off the instance's link");
+	classifier_message(netlink, RTM_DELQDISC, 0, index, "take the classifier off the instance's link");
 	netlink_may_miss(netlink);
 }
 
@@ -427,7 +409,7 @@ int guard_has_hairpin(struct netlink *netlink, int index, bool *ret, struct erro
 	int r;
 
 	*ret = false;
-	add_qdisc(netlink, RTM_GETQDISC, 0, index, "look at the classifier of the instance's link");
+	classifier_message(netlink, RTM_GETQDISC, 0, index, "look at the classifier of the instance's link");
 	r = netlink_query(netlink, read_kind, ret, e);
 	return r == -ENOENT || r == -EINVAL ? 0 : r; /* it has none */
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "netns/shape.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/filter.h>
-#include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
@@ -12,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/str.h"
+#include "netns/classifier.h"
 #include "netns/link.h"
 
 enum { QUEUE_MS = 50, REDIRECT_PRIORITY = 2 };
@@ -74,17 +73,10 @@ static void add_redirect(struct netlink *netlink, int index, int ifb)
 	struct tc_mirred mirred = {.action = TC_ACT_STOLEN, .eaction = TCA_EGRESS_REDIR, .ifindex = ifb};
 	struct nlattr *options, *actions, *first, *action;
 	struct nlmsghdr *message;
-	struct tcmsg *header;
 
-	message = netlink_add(netlink, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, sizeof(*header), (void **)&header,
-			      "lead what the instance sends to its queue");
+	message = classifier_filter(netlink, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, index, TC_H_MIN_INGRESS,
+				    REDIRECT_PRIORITY, "lead what the instance sends to its queue");
 	netlink_may_exist(netlink);
-	header->tcm_family = AF_UNSPEC;
-	header->tcm_ifindex = index;
-	header->tcm_handle = 1;
-	header->tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS);
-	header->tcm_info = TC_H_MAKE(REDIRECT_PRIORITY << 16, htons(ETH_P_ALL));
-	mnl_attr_put_strz(message, TCA_KIND, "bpf");
 	options = mnl_attr_nest_start(message, TCA_OPTIONS);
 	mnl_attr_put_u16(message, TCA_BPF_OPS_LEN, 1);
 	mnl_attr_put(message, TCA_BPF_OPS, sizeof(all), &all);
@@ -108,14 +100,9 @@ static int shape_egress(struct netlink *netlink, int index, const char *link, co
 
 	shape_ifb_name(link, name);
 	if (!rate->rate) {
-		struct tcmsg *header;
-
-		netlink_add(netlink, RTM_DELTFILTER, 0, sizeof(*header), (void **)&header,
-			    "release what the instance sends");
+		classifier_filter(netlink, RTM_DELTFILTER, 0, index, TC_H_MIN_INGRESS, REDIRECT_PRIORITY,
+				  "release what the instance sends");
 		netlink_may_miss(netlink);
-		header->tcm_ifindex = index;
-		header->tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS);
-		header->tcm_info = TC_H_MAKE(REDIRECT_PRIORITY << 16, htons(ETH_P_ALL));
 		link_delete(netlink, name);
 		return netlink_commit(netlink, e);
 	}
