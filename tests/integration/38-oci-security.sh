@@ -21,7 +21,7 @@ done
 kill $!
 runs 'user.* with a user namespace' 11 '.linux.namespaces += [{"type": "user"}] | .linux.uidMappings = [{"containerID": 0, "hostID": 0, "size": 65536}] | .linux.gidMappings = .linux.uidMappings | .linux.sysctl = {"user.max_ipc_namespaces": "11"}' -- \
 	cat /proc/sys/user/max_ipc_namespaces
-for key in kernel.pid_max vm.swappiness kernel.hostname fs.file-max kernel.core_pattern user.max_ipc_namespaces net.ipv4../../../kernel/core_pattern 'net.ipv4.+x' 'net' 'net.' '.net.x' '' 'kernel.shmmaxx' \
+for key in kernel.pid_max vm.swappiness kernel.hostname fs.file-max kernel.core_pattern user.max_ipc_namespaces net.ipv4../../../kernel/core_pattern net.//.kernel.core_pattern 'net.ipv4.+x' 'net' 'net.' '.net.x' '' 'kernel.shmmaxx' \
 	'net/../kernel/core_pattern' 'net.ipv4..ip_forward' '/net/ipv4/ip_forward' $'net.x\\n'; do
 	refused "sysctl '$key'" "config.json: linux.sysctl" ".linux.sysctl = {\"$key\": \"1\"}"
 done
