@@ -10,12 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/str.h"
 #include "netns/address.h"
+#include "netns/bpf.h"
 #include "netns/classifier.h"
 #include "netns/lease.h"
 
@@ -32,6 +32,8 @@ struct value {
 	struct net_traffic lan, wan;
 };
 
+#define PROGRAM_NAME "holm_count"
+
 static const char *const lan_subnets[] = {
     "10.0.0.0/8",  "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
     "224.0.0.0/3", "fc00::/7",	    "fe80::/10",      "ff00::/8",
@@ -40,7 +42,7 @@ static const char *const lan_subnets[] = {
 /* ---- the programs ---- */
 
 /* Jumps go forward: one that names a label is resolved when the label is placed. */
-enum label { NEXT, IP6, OWN4, OWN6, COUNT, OUT, _LABEL_N };
+enum label { NEXT, IP6, GOT4, GOT6, OWN4, OWN6, COUNT, OUT, _LABEL_N };
 
 struct program {
 	struct bpf_insn *code;
@@ -78,10 +80,34 @@ static void copy(struct program *p, uint8_t dst, uint8_t src)
 	emit(p, BPF_ALU64 | BPF_MOV | BPF_X, dst, src, 0, 0, NEXT);
 }
 
-/* r0 = four bytes of the frame, as a number.  A frame that ends before leaves the program with 0: go on. */
-static void load(struct program *p, uint32_t at)
+/* Register to = four bytes of the frame, as they are; get_frame() has looked that they are there. */
+static void load(struct program *p, uint8_t to, uint32_t at)
 {
-	emit(p, BPF_LD | BPF_ABS | BPF_W, 0, 0, 0, at, NEXT);
+	emit(p, BPF_LDX | BPF_MEM | BPF_W, to, BPF_REG_9, at, 0, NEXT);
+}
+
+/* r9 = the frame; goes to label if its first size bytes are (BPF_JLE) or are not (BPF_JGT) in one piece. */
+static void compare_size(struct program *p, int size, uint8_t jump, enum label label)
+{
+	emit(p, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_9, BPF_REG_6, offsetof(struct __sk_buff, data), 0, NEXT);
+	emit(p, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_2, BPF_REG_6, offsetof(struct __sk_buff, data_end), 0, NEXT);
+	copy(p, BPF_REG_1, BPF_REG_9);
+	emit(p, BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_1, 0, 0, size, NEXT);
+	emit(p, BPF_JMP | jump | BPF_X, BPF_REG_1, BPF_REG_2, 0, 0, label);
+}
+
+/*
+ * r9 = the frame, of which size bytes can be read; a shorter one is not counted.  Nearly all have their headers in one piece; one
+ * that does not, as an instance can send it, is made to.  Not BPF_ABS: each is a call, and together they cost more than all else.
+ */
+static void get_frame(struct program *p, int size, enum label got)
+{
+	compare_size(p, size, BPF_JLE, got);
+	copy(p, BPF_REG_1, BPF_REG_6);
+	move(p, BPF_REG_2, size);
+	emit(p, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_skb_pull_data, NEXT);
+	compare_size(p, size, BPF_JGT, OUT);
+	place(p, got);
 }
 
 static void jump(struct program *p, enum label label)
@@ -95,7 +121,7 @@ static void build_class(struct program *p, uint8_t family, uint32_t at, bool sen
 	size_t direction =
 	    sends ? offsetof(struct net_traffic, sent_bytes) : offsetof(struct net_traffic, received_bytes);
 
-	load(p, at);
+	load(p, BPF_REG_0, at);
 	move(p, BPF_REG_7, offsetof(struct value, lan) + direction);
 	for (size_t i = 0; i < ARRAY_SIZE(lan_subnets); i++) {
 		struct net_address subnet;
@@ -105,8 +131,8 @@ static void build_class(struct program *p, uint8_t family, uint32_t at, bool sen
 			continue;
 		memcpy(&first, subnet.bytes, sizeof(first));
 		copy(p, BPF_REG_1, BPF_REG_0);
-		emit(p, BPF_ALU | BPF_AND | BPF_K, BPF_REG_1, 0, 0, ~0U << (32 - subnet.prefix), NEXT);
-		emit(p, BPF_JMP32 | BPF_JEQ | BPF_K, BPF_REG_1, 0, 0, ntohl(first), done);
+		emit(p, BPF_ALU | BPF_AND | BPF_K, BPF_REG_1, 0, 0, htonl(~0U << (32 - subnet.prefix)), NEXT);
+		emit(p, BPF_JMP32 | BPF_JEQ | BPF_K, BPF_REG_1, 0, 0, first, done);
 	}
 	move(p, BPF_REG_7, offsetof(struct value, wan) + direction);
 	place(p, done);
@@ -116,8 +142,7 @@ static void build_class(struct program *p, uint8_t family, uint32_t at, bool sen
 static void build_key(struct program *p, uint32_t at, int size)
 {
 	for (int i = 0; i < size; i += 4) {
-		load(p, at + i);
-		emit(p, BPF_ALU | BPF_END | BPF_TO_BE, BPF_REG_0, 0, 0, 32, NEXT);
+		load(p, BPF_REG_0, at + i);
 		emit(p, BPF_STX | BPF_MEM | BPF_W, BPF_REG_10, BPF_REG_0, i - size, 0, NEXT);
 	}
 }
@@ -155,6 +180,7 @@ size_t counters_build(struct bpf_insn code[COUNTERS_PROGRAM_SIZE], int map, bool
 	copy(p, BPF_REG_6, BPF_REG_1);
 	emit(p, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_8, BPF_REG_6, offsetof(struct __sk_buff, protocol), 0, NEXT);
 	emit(p, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_8, 0, 0, htons(ETH_P_IP), IP6);
+	get_frame(p, DESTINATION4 + 4, GOT4);
 	build_class(p, AF_INET, sends ? DESTINATION4 : SOURCE4, sends, OWN4);
 	emit(p, BPF_ST | BPF_MEM | BPF_DW, BPF_REG_10, 0, -16, 0, NEXT);
 	emit(p, BPF_ST | BPF_MEM | BPF_W, BPF_REG_10, 0, -8, htonl(0xffff), NEXT);
@@ -163,6 +189,7 @@ size_t counters_build(struct bpf_insn code[COUNTERS_PROGRAM_SIZE], int map, bool
 
 	place(p, IP6);
 	emit(p, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_8, 0, 0, htons(ETH_P_IPV6), OUT);
+	get_frame(p, DESTINATION6 + 16, GOT6);
 	build_class(p, AF_INET6, sends ? DESTINATION6 : SOURCE6, sends, OWN6);
 	build_key(p, sends ? SOURCE6 : DESTINATION6, 16);
 	build_count(p, map);
@@ -170,13 +197,6 @@ size_t counters_build(struct bpf_insn code[COUNTERS_PROGRAM_SIZE], int map, bool
 }
 
 /* ---- making them ---- */
-
-static int call_bpf(int command, union bpf_attr *attr)
-{
-	int r = syscall(SYS_bpf, command, attr, sizeof(*attr));
-
-	return r < 0 ? -errno : r;
-}
 
 /* By its name a map is known again: numbers are given anew after 2^31 others. */
 static void make_name(int bridge, char name[BPF_OBJ_NAME_LEN])
@@ -196,7 +216,7 @@ static int make_map(int bridge, int *ret, struct error *e)
 	int r;
 
 	make_name(bridge, attr.map_name);
-	r = call_bpf(BPF_MAP_CREATE, &attr);
+	r = bpf_call(BPF_MAP_CREATE, &attr);
 	if (r < 0)
 		return error_system(e, -r, "make a BPF map for the bridge's counters");
 	*ret = r;
@@ -208,7 +228,7 @@ static int read_info(int map, struct bpf_map_info *ret)
 	union bpf_attr attr = {.info = {.bpf_fd = map, .info_len = sizeof(*ret), .info = (uintptr_t)ret}};
 
 	*ret = (struct bpf_map_info){0};
-	return call_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr);
+	return bpf_call(BPF_OBJ_GET_INFO_BY_FD, &attr);
 }
 
 static int load_program(int map, bool sends, int *ret, struct error *e)
@@ -219,9 +239,9 @@ static int load_program(int map, bool sends, int *ret, struct error *e)
 	    .insn_cnt = counters_build(code, map, sends),
 	    .insns = (uintptr_t)code,
 	    .license = (uintptr_t) "GPL",
-	    .prog_name = "holm_count",
+	    .prog_name = PROGRAM_NAME,
 	};
-	int r = call_bpf(BPF_PROG_LOAD, &attr);
+	int r = bpf_call(BPF_PROG_LOAD, &attr);
 
 	if (r < 0)
 		return error_system(e, -r, "load the BPF program of the bridge's counters");
@@ -238,9 +258,31 @@ static void add_filter(struct netlink *netlink, int bridge, uint32_t direction, 
 
 	options = mnl_attr_nest_start(message, TCA_OPTIONS);
 	mnl_attr_put_u32(message, TCA_BPF_FD, program);
-	mnl_attr_put_strz(message, TCA_BPF_NAME, "holm_count");
+	mnl_attr_put_strz(message, TCA_BPF_NAME, PROGRAM_NAME);
 	mnl_attr_put_u32(message, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
 	mnl_attr_nest_end(message, options);
+}
+
+/* Linux before 6.6. */
+static int attach_by_classifier(struct netlink *netlink, int bridge, int sends, int receives, struct error *e)
+{
+	mnl_attr_put_strz(classifier_message(netlink, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, bridge,
+					     "make a classifier on the bridge"),
+			  TCA_KIND, "clsact");
+	netlink_may_exist(netlink);
+	add_filter(netlink, bridge, TC_H_MIN_INGRESS, sends);
+	add_filter(netlink, bridge, TC_H_MIN_EGRESS, receives);
+	return netlink_commit(netlink, e);
+}
+
+static int attach(struct netlink *netlink, int bridge, int sends, int receives, struct error *e)
+{
+	int r = bpf_tcx_attach(bridge, true, PROGRAM_NAME, sends);
+
+	if (r == -EINVAL)
+		return attach_by_classifier(netlink, bridge, sends, receives, e);
+	r = r ?: bpf_tcx_attach(bridge, false, PROGRAM_NAME, receives);
+	return r ? error_system(e, -r, "put the counters on the bridge") : 0;
 }
 
 int counters_attach(struct netlink *netlink, int bridge, uint32_t *ret_id, struct error *e)
@@ -256,13 +298,7 @@ int counters_attach(struct netlink *netlink, int bridge, uint32_t *ret_id, struc
 	r = read_info(map, &info);
 	if (r)
 		return error_system(e, -r, "read the number of a BPF map");
-	mnl_attr_put_strz(classifier_message(netlink, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, bridge,
-					     "make a classifier on the bridge"),
-			  TCA_KIND, "clsact");
-	netlink_may_exist(netlink);
-	add_filter(netlink, bridge, TC_H_MIN_INGRESS, sends);
-	add_filter(netlink, bridge, TC_H_MIN_EGRESS, receives);
-	r = netlink_commit(netlink, e);
+	r = attach(netlink, bridge, sends, receives, e);
 	if (!r)
 		*ret_id = info.id;
 	return r;
@@ -276,22 +312,35 @@ static int note_filter(const struct nlmsghdr *message, void *data, struct error 
 	return 0;
 }
 
+static int find_filter(struct netlink *netlink, int bridge, bool sends, bool *ret, struct error *e)
+{
+	int r;
+
+	classifier_filter(netlink, RTM_GETTFILTER, 0, bridge, sends ? TC_H_MIN_INGRESS : TC_H_MIN_EGRESS, 1,
+			  "look for the bridge's counters");
+	r = netlink_query(netlink, note_filter, ret, e);
+	return r == -ENOENT || r == -EINVAL ? 0 : r; /* without a classifier, without the filter */
+}
+
+static int find_program(struct netlink *netlink, int bridge, bool sends, bool *ret, struct error *e)
+{
+	auto_fd program = -1;
+	int r = bpf_tcx_find(bridge, sends, PROGRAM_NAME, &program);
+
+	*ret = program >= 0;
+	if (r == -EINVAL)
+		return find_filter(netlink, bridge, sends, ret, e);
+	return r ? error_system(e, -r, "look for the bridge's counters") : 0;
+}
+
 int counters_are_attached(struct netlink *netlink, int bridge, bool *ret, struct error *e)
 {
-	static const uint32_t directions[] = {TC_H_MIN_INGRESS, TC_H_MIN_EGRESS};
+	bool sends, receives;
+	int r = find_program(netlink, bridge, true, &sends, e) ?: find_program(netlink, bridge, false, &receives, e);
 
-	*ret = true;
-	for (size_t i = 0; *ret && i < ARRAY_SIZE(directions); i++) {
-		int r;
-
-		*ret = false;
-		classifier_filter(netlink, RTM_GETTFILTER, 0, bridge, directions[i], 1,
-				  "look for the bridge's counters");
-		r = netlink_query(netlink, note_filter, ret, e);
-		if (r && r != -ENOENT && r != -EINVAL) /* without a classifier, without the filter */
-			return r;
-	}
-	return 0;
+	if (!r)
+		*ret = sends && receives;
+	return r;
 }
 
 int counters_open(uint32_t id, int bridge)
@@ -299,7 +348,7 @@ int counters_open(uint32_t id, int bridge)
 	union bpf_attr attr = {.map_id = id};
 	struct bpf_map_info info;
 	char name[BPF_OBJ_NAME_LEN];
-	auto_fd map = id ? call_bpf(BPF_MAP_GET_FD_BY_ID, &attr) : -1;
+	auto_fd map = id ? bpf_call(BPF_MAP_GET_FD_BY_ID, &attr) : -1;
 
 	make_name(bridge, name);
 	if (map < 0 || read_info(map, &info) || !str_equal(info.name, name) || info.key_size != sizeof(struct key) ||
@@ -335,7 +384,7 @@ static int call_element(int command, int map, struct key *key, struct value *val
 {
 	union bpf_attr attr = {.map_fd = map, .key = (uintptr_t)key, .value = (uintptr_t)value};
 
-	return call_bpf(command, &attr);
+	return bpf_call(command, &attr);
 }
 
 int counters_add(int map, const struct net_member *member, struct error *e)

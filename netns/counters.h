@@ -5,7 +5,7 @@
  * of a member.
  *
  * Not nftables: every look of a rule into a set costs a packet more than all of this, and a flush takes counters with
- * the rules.  Programs and map are part of the bridge and end with it; elements belong to an instance's interface.
+ * the rules.  They are attached by tcx, by clsact where Linux is older than 6.6.  Programs and map are part of the bridge and end with it; elements belong to an instance's interface.
  */
 #ifndef HOLM_NETNS_COUNTERS_H
 #define HOLM_NETNS_COUNTERS_H
@@ -19,7 +19,7 @@
 #include "netns/netlink.h"
 #include "netns/types.h"
 
-enum { COUNTERS_PROGRAM_SIZE = 96 };
+enum { COUNTERS_PROGRAM_SIZE = 112 };
 
 /*
  * Writes the program for what members send, or receive; returns its length.  map: a descriptor.  Private, link-local,

@@ -526,8 +526,6 @@ static int find_router(const struct net_network *network, void *data, struct err
 }
 
 /* The last network that needed it is gone: what was opened for our sake is closed again. */
-
-/* The last network that needed it is gone: what was opened for our sake is closed again. */
 static int close_uplinks(const struct store *store, struct nft *nft, struct error *e)
 {
 	bool needed = false, closed = false;
@@ -572,14 +570,16 @@ static int repair_counters(const struct repair *repair, const struct net_network
 	struct network_links links = {0};
 	bool attached;
 	auto_fd folder = -1;
-	int r = store_open_network(repair->store, network->name, &folder, e)
-		    ?: counters_are_attached(repair->netlink, bridge, &attached, e);
+	int r = store_open_network(repair->store, network->name, &folder, e);
 
 	if (r)
 		return r;
 	read_ready(folder, &links.bridge, &links.counters);
-	if (links.bridge != bridge || attached || !links.counters)
+	if (links.bridge != bridge || !links.counters) /* not set up, or where nothing can be counted */
 		return 0;
+	r = counters_are_attached(repair->netlink, bridge, &attached, e);
+	if (r || attached)
+		return r;
 	return make_counters(repair->store, repair->netlink, network, &links, e)
 		   ?: save_ready(repair->store, network, folder, &links, e);
 }

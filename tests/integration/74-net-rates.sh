@@ -44,6 +44,16 @@ refuses 'a rate that is none' 'invalid: .*is not a rate' net h limit a eth0 egre
 refuses 'an interface that is not there' "not-found: instance 'a' has no interface 'eth5'" net h limit a eth5 egress=1M
 
 # --- counters ---
+# uncount: somebody takes the programs off the bridge
+uncount() {
+	on h "$bpf" detach holm-default 2>/dev/null || on h tc qdisc del dev holm-default clsact
+}
+if on h "$bpf" attached lo >/dev/null 2>&1; then
+	is 'they are on the bridge by tcx, one each way' "$(on h "$bpf" attached holm-default)" '1 1'
+	is 'and need no classifier' "$(on h tc qdisc show dev holm-default clsact)" ''
+else
+	like 'they are on the bridge by clsact' "$(on h tc qdisc show dev holm-default)" clsact
+fi
 serve out udp 192.0.2.2 53
 ip_on out addr add 10.5.5.5/32 dev eth0
 serve out udp 10.5.5.5 53
@@ -92,11 +102,11 @@ c4=$(net h members c | sed -n 's/.*address4=\([0-9.]*\).*/\1/p')
 net h leave c >/dev/null
 join h d network=default address="$c4"
 like 'the next with this address counts from zero' "$(net h counters d)" 'lan=0/0/0/0 wan=0/0/0/0'
-on h tc qdisc del dev holm-default clsact
+uncount
 net h repair >/dev/null
 ask d udp 192.0.2.2 53 1000 >/dev/null
 like 'taken off the bridge, they are made anew' "$(net h counters d)" 'wan=1028/1/'
-on h tc qdisc del dev holm-default clsact
+uncount
 # The kernel keeps the map for a moment, and who joins in it is not counted.
 joined_is_counted() {
 	net h leave e >/dev/null
@@ -107,6 +117,31 @@ joined_is_counted() {
 check 'and by the next that joins' wait_for 20 joined_is_counted
 ask d udp 192.0.2.2 53 1000 >/dev/null
 like 'for the others too' "$(net h counters d)" 'wan=1028/1/'
+uncount
+net h repair >/dev/null
+before=$(on h "$bpf" attached holm-default 2>/dev/null)
+net h repair >/dev/null
+is 'a repair more does not put them there twice' "$(on h "$bpf" attached holm-default 2>/dev/null)" "$before"
+
+# A frame whose headers are not in one piece in the kernel's memory: raw, and longer than a page.
+on h sh -c 'echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables' 2>/dev/null # which would put them into one
+net h create wide mtu=9000 >/dev/null
+join h w network=wide
+w4=$(part address4) mac=$(part mac)
+to=$(ip_on h -j link show holm-wide | jq -r '.[0].address')
+on w /usr/bin/python3 - "$to" "$mac" "$w4" <<'FRAME'
+import socket, struct, sys
+to, own = (bytes.fromhex(mac.replace(':', '')) for mac in sys.argv[1:3])
+udp = struct.pack('!HHHH', 9, 9, 6008, 0) + b'x' * 6000
+ip = struct.pack('!BBHHHBB', 0x45, 0, 20 + len(udp), 1, 0, 64, 17)
+addresses = socket.inet_aton(sys.argv[3]) + socket.inet_aton('192.0.2.2')
+total = sum(struct.unpack('!9H', ip + addresses))
+ip += struct.pack('!H', ~(total + (total >> 16)) & 0xffff) + addresses
+sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+sender.bind(('eth0', 0))
+sender.send(to + own + b'\x08\0' + ip + udp)
+FRAME
+like 'a frame in pieces counts as any other' "$(net h counters w)" 'wan=6028/1/'
 
 # In a user namespace nobody may use BPF: a join works, and is told.
 if unshare --user --map-root-user true 2>/dev/null; then

@@ -76,6 +76,7 @@ outside() {
 }
 
 traffic=$PWD/tests/integration/net.py
+bpf=$PWD/tests/integration/bpf.py
 
 # serve HOST PROTOCOL ADDRESS PORT: in the background, until the end
 serve() {
