@@ -1,82 +1,49 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * create, run, start: parse, plan, then a list of steps, each with its undo.
- *
- *   record   ROOT/ID and record.json, before anything else is made
- *   root     DATA/instances/ID, where holm makes the root
- *   cgroup   its folders and limits
- *   init     the clone, and all that init is served up to MESSAGE_READY; host hooks on the way
- *   announce pid file, console, pidfd
- *
- * A failing step leaves nothing of its own and those before it are undone; what a killed holm leaves is found by the record (runtime/delete.c).
+ * create: the steps of a start (runtime/creation.h).
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <linux/capability.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
+#include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/proc.h"
-#include "base/sys.h"
-#include "cgroups/host.h"
 #include "cgroups/stats.h"
-#include "netns/client.h"
-#include "runtime/attach.h"
-#include "runtime/container.h"
-#include "runtime/hooks.h"
+#include "runtime/creation.h"
 #include "runtime/internal.h"
-#include "runtime/launch.h"
-#include "runtime/limits.h"
 #include "runtime/notify.h"
-#include "runtime/plan.h"
 #include "runtime/rdt.h"
-#include "runtime/record.h"
-#include "runtime/rootfs.h"
 #include "runtime/socket.h"
 #include "spec/resources.h"
 
 enum { START_MEMORY = 192 * 1024 }; /* of init until it executes the program, page tables and all (6.1 and 6.18) */
 
-struct creation {
-	const struct runtime *runtime;
-	const struct container_create *request;
-	bool run; /* start at once */
-	struct arena arena;
-	struct spec spec;
-	const char *bundle;
-	struct cgroup_host *host;
-	struct cgroup_request cgroup_request;
-	struct cgroup_plan cgroup, cgroup_first, cgroup_later; /* all of it, and its two parts */
-	struct cgroup_entry entry;
-	struct caps_sets capabilities;
-	struct seccomp_program seccomp;
-	struct rlimit limits[RLIM_NLIMITS];
-	struct plan_result plan;
-	struct record record;
-	struct launch launch;
-	int bundle_fd, root_fd, folder, lock, signals, start_socket, notify_socket;
-	unsigned listen_fds, inherited;
-	bool notify, later_made, adopted, launched;
-	struct rootfs rootfs;		  /* holm.image, holm.storage */
-	struct net_interface *interfaces; /* holm.networks; malloc'd */
-	struct net_port *ports;
-	size_t n_ports;
-	struct net_call network; /* the joining, while it goes on */
-};
+struct creation creation_init(const struct runtime *runtime, const struct container_create *request, bool run)
+{
+	return (struct creation){
+	    .runtime = runtime,
+	    .request = request,
+	    .run = run,
+	    .entry = CGROUP_ENTRY_INIT,
+	    .launch = {.join_pidfd = -1, .socket = -1, .pidfd = -1, .console = -1, .start_socket = -1, .root = -1},
+	    .bundle_fd = -1,
+	    .rootfs = ROOTFS_INIT,
+	    .root_fd = -1,
+	    .folder = -1,
+	    .lock = -1,
+	    .signals = -1,
+	    .start_socket = -1,
+	    .notify_socket = -1,
+	    .network = NET_CALL_INIT,
+	};
+}
 
-static void creation_release(struct creation *c)
+void creation_release(struct creation *c)
 {
 	launch_release(&c->launch);
 	cgroup_entry_release(&c->entry);
@@ -94,369 +61,6 @@ static void creation_release(struct creation *c)
 		spec_release(&c->spec);
 	arena_release(&c->arena);
 }
-
-/* ---- what is decided before anything is touched ---- */
-
-static int open_bundle(struct creation *c, struct error *e)
-{
-	const char *path = c->request->bundle && *c->request->bundle ? c->request->bundle : ".";
-	char cwd[4096];
-	int r;
-
-	r = fd_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, path, &c->bundle_fd, e);
-	if (r) {
-		error_context(e, "bundle");
-		return r;
-	}
-	if (*path == '/') {
-		c->bundle = path;
-		return 0;
-	}
-	if (!getcwd(cwd, sizeof(cwd)))
-		return error_system(e, errno, "read the current folder's path");
-	c->bundle = str_equal(path, ".") ? arena_strdup(&c->arena, cwd) : arena_format(&c->arena, "%s/%s", cwd, path);
-	return 0;
-}
-
-/* A copy, as deep as what is changed while the plan is made. */
-static void copy_spec(struct creation *c)
-{
-	c->spec = *c->request->spec;
-	if (c->spec.holm)
-		c->spec.holm = arena_memdup(&c->arena, c->spec.holm, sizeof(*c->spec.holm));
-}
-
-static int load_spec(struct creation *c, struct error *e)
-{
-	int r = open_bundle(c, e);
-
-	if (r)
-		return r;
-	if (c->request->spec) {
-		copy_spec(c);
-		return 0;
-	}
-	if (c->request->config)
-		r = spec_load(AT_FDCWD, c->request->config, &c->spec, e);
-	else
-		r = spec_load(c->bundle_fd, "config.json", &c->spec, e);
-	if (r && e->code && !c->request->config) /* not what is in it, but that it can't be read */
-		error_context(e, "bundle '%s'", c->bundle);
-	return r;
-}
-
-/* The process of process.user as the host sees it; -1 where it isn't mapped. */
-static int64_t host_uid(const struct spec *spec)
-{
-	uint32_t uid = spec->process ? spec->process->user.uid : 0;
-
-	if (!spec->linux_.n_uid_mappings)
-		return uid;
-	for (size_t i = 0; i < spec->linux_.n_uid_mappings; i++) {
-		const struct spec_id_map *m = &spec->linux_.uid_mappings[i];
-
-		if (uid - m->container < m->size)
-			return (int64_t)m->host + (uid - m->container);
-	}
-	return -1;
-}
-
-/* The container's cgroup mount; NULL: none. */
-static const struct spec_mount *cgroup_mount(const struct spec *spec)
-{
-	for (size_t i = 0; i < spec->n_mounts; i++)
-		if (spec->mounts[i].type && str_after(spec->mounts[i].type, "cgroup"))
-			return &spec->mounts[i];
-	return NULL;
-}
-
-/* May the container write to its cgroup: a cgroup namespace of its own and a cgroup mount that is not read-only? */
-static bool writes_cgroup(const struct spec *spec)
-{
-	const struct spec_namespace *n = &spec->linux_.namespaces[SPEC_NS_CGROUP];
-	const struct spec_mount *mount = cgroup_mount(spec);
-
-	return n->present && !n->path && mount && !(mount->attr_set & MOUNT_ATTR_RDONLY);
-}
-
-static int plan_cgroup(struct creation *c, struct error *e)
-{
-	int64_t uid = host_uid(&c->spec);
-	bool writes = writes_cgroup(&c->spec);
-	int r = cgroup_host_find(&c->arena, &c->host, e);
-
-	if (r)
-		return r;
-	c->cgroup_request = (struct cgroup_request){
-	    .id = c->request->id,
-	    .cgroups_path = c->spec.linux_.cgroups_path,
-	    .driver = c->runtime->cgroup_driver,
-	    .resources = c->spec.linux_.resources,
-	    .rootless = c->runtime->rootless,
-	    .oom_group =
-		c->spec.holm != NULL, /* a service of which one part was killed is worse than one that is gone */
-	    .delegate = writes && uid >= 0,
-	    .delegate_uid = (uid_t)uid,
-	    /* On v1 programs look for every controller before they believe any (Java), so engines' containers get all. */
-	    .all_hierarchies = writes || (cgroup_mount(&c->spec) && c->spec.linux_.cgroups_path),
-	};
-	r = cgroup_plan(c->host, &c->cgroup_request, &c->arena, &c->cgroup, e);
-	if (!r)
-		cgroup_plan_split(&c->cgroup, &c->arena, &c->cgroup_first, &c->cgroup_later);
-	return r;
-}
-
-static int plan_process(struct creation *c, struct error *e)
-{
-	bool new_user = c->spec.linux_.namespaces[SPEC_NS_USER].present;
-	int r = 0;
-
-	if (c->spec.process) {
-		r = limits_fit(c->spec.process, c->limits, e);
-		if (!r)
-			r = caps_resolve(c->spec.process->capabilities, new_user, &c->capabilities, e);
-	}
-	if (!r && c->spec.linux_.intel_rdt) {
-		r = rdt_check_host(e);
-		if (!r)
-			r = rdt_plan(c->spec.linux_.intel_rdt, c->request->id, RDT_ROOT, &c->arena, &c->record.rdt, e);
-	}
-	if (!r && c->spec.linux_.seccomp)
-		r = seccomp_prepare(c->spec.linux_.seccomp, c->root_fd, &c->arena, &c->seccomp, e);
-	return r;
-}
-
-/* CAP_SYS_ADMIN of the host's may set quotas as it likes. */
-static int guard_projects(struct creation *c, struct error *e)
-{
-	bool is_host_admin =
-	    !c->spec.linux_.namespaces[SPEC_NS_USER].present && c->capabilities.bounding & 1ULL << CAP_SYS_ADMIN;
-
-	return c->spec.process && c->rootfs.used && c->rootfs.counted && !is_host_admin
-		   ? seccomp_guard_projects(&c->seccomp, &c->arena, e)
-		   : 0;
-}
-
-static int check_terminal(const struct creation *c, struct error *e)
-{
-	bool terminal = c->spec.process && c->spec.process->terminal;
-	bool detached = !c->run || c->request->detach;
-
-	if (c->request->monitored)
-		return 0;
-	if (detached && terminal && !c->request->console_socket)
-		return error_refuse(e, ERROR_INVALID,
-				    "cannot allocate tty if holm will detach without setting console socket");
-	if ((!detached || !terminal) && c->request->console_socket)
-		return error_refuse(e, ERROR_INVALID,
-				    "cannot use console socket if holm will not detach or allocate tty");
-	return 0;
-}
-
-/* Does init enter v1 folders by itself, or wait for its device program, or until systemd has put it into its scope? */
-static bool waits_for_cgroups(const struct cgroup_plan *plan)
-{
-	for (size_t i = 0; i < plan->n_steps; i++)
-		if (plan->steps[i].kind == CGROUP_JOIN || plan->steps[i].kind == CGROUP_DEVICES)
-			return true;
-	return plan->unit != NULL;
-}
-
-static bool joins_networks(const struct creation *c)
-{
-	return c->spec.holm && c->spec.holm->n_networks;
-}
-
-/* crun's copy-symlink: what the sources that are symlinks point to; NULL where no mount asks. */
-static const char *const *read_symlinks(struct creation *c)
-{
-	const char **links = NULL;
-
-	for (size_t i = 0; i < c->spec.n_mounts; i++) {
-		const struct spec_mount *m = &c->spec.mounts[i];
-		char target[4096];
-		ssize_t n =
-		    m->copy_symlink && m->source ? readlinkat(c->bundle_fd, m->source, target, sizeof(target) - 1) : -1;
-
-		if (n < 0)
-			continue;
-		if (!links)
-			links = arena_array(&c->arena, const char *, c->spec.n_mounts);
-		target[n] = 0;
-		links[i] = arena_strdup(&c->arena, target);
-	}
-	return links;
-}
-
-/* root.path as a path of the host; NULL: there is none. */
-static const char *root_path(struct creation *c)
-{
-	const char *path = c->spec.root_path;
-
-	return !path || *path == '/' ? path : arena_format(&c->arena, "%s/%s", c->bundle, path);
-}
-
-/* What the root is, for people: its path, or the image that holm makes it of. */
-static const char *root_of(struct creation *c)
-{
-	return c->rootfs.used && c->rootfs.request.image ? c->rootfs.request.image : root_path(c);
-}
-
-static int compile(struct creation *c, struct error *e)
-{
-	struct winsize size = {0};
-	struct plan_input input = {
-	    .id = c->request->id,
-	    .bundle = c->bundle,
-	    .spec = &c->spec,
-	    .capabilities = &c->capabilities,
-	    .seccomp = c->seccomp.n ? &c->seccomp : NULL,
-	    .cgroup_host = c->host,
-	    .cgroup = &c->cgroup.cgroup,
-	    .enters_cgroups = waits_for_cgroups(&c->cgroup),
-	    .privileged = !c->runtime->rootless,
-	    .no_pivot = c->request->no_pivot,
-	    .no_new_keyring = c->request->no_new_keyring,
-	    .wait_for_start = !c->run,
-	    .preserve = c->inherited,
-	    .listen_fds = c->listen_fds,
-	    .limits = c->limits,
-	    .symlinks = read_symlinks(c),
-	    .root = c->rootfs.used ? root_of(c) : NULL,
-	};
-
-	if (joins_networks(c)) {
-		char path[NET_PATH_SIZE];
-
-		if (c->spec.holm->n_networks > 1)
-			net_own_hosts_path(NULL, c->request->id, path);
-		else
-			net_hosts_path(NULL, c->spec.holm->networks[0].network, path);
-		input.hosts = arena_strdup(&c->arena, path);
-		input.resolv = arena_strdup(&c->arena, net_resolv_path(NULL, path));
-	}
-	if (c->notify)
-		input.notify_folder =
-		    arena_format(&c->arena, "%s/%s/%s", c->runtime->root, c->request->id, NOTIFY_DIRECTORY);
-	if (c->run && !c->request->detach && c->spec.process && c->spec.process->terminal) {
-		if (attach_window_size(&size)) {
-			input.rows = size.ws_row;
-			input.columns = size.ws_col;
-		}
-		input.plain_output = !isatty(STDOUT_FILENO);
-	}
-	return plan_create(&input, &c->arena, &c->plan, e);
-}
-
-/*
- * "instance:NAME" instead of a network: the network namespace of another instance, which has to run.  By its process, held by
- * nothing: if that ends meanwhile, the joining fails or finds the namespace that goes with it.
- */
-static int find_network_of(struct creation *c, const char *name, struct error *e)
-{
-	struct spec_namespace *n = &c->spec.linux_.namespaces[SPEC_NS_NETWORK];
-	struct container_state other;
-	int r;
-
-	if (c->spec.holm->n_networks > 1)
-		return error_refuse(e, ERROR_INVALID, "holm.networks: 'instance:%s' stands alone", name);
-	r = container_state(c->runtime, name, &c->arena, &other, e);
-	if (!r && !other.pid)
-		r = error_refuse(e, ERROR_STATE, "'%s' is not running", name);
-	if (r) {
-		error_context(e, "holm.networks[0].network: 'instance:%s'", name);
-		return r;
-	}
-	n->present = true;
-	n->path = arena_format(&c->arena, "/proc/%d/ns/net", (int)other.pid);
-	/* A network namespace is joined with the rights of the user namespace that it belongs to. */
-	if (c->spec.linux_.namespaces[SPEC_NS_USER].present && !c->spec.linux_.namespaces[SPEC_NS_USER].path)
-		c->spec.linux_.namespaces[SPEC_NS_USER].path =
-		    arena_format(&c->arena, "/proc/%d/ns/user", (int)other.pid);
-	c->spec.holm->n_networks = 0;
-	return 0;
-}
-
-static int find_joined_network(struct creation *c, struct error *e)
-{
-	const struct spec_holm *holm = c->spec.holm;
-	const char *name = holm && holm->n_networks ? str_after(holm->networks[0].network, "instance:") : NULL;
-
-	return name ? find_network_of(c, name, e) : 0;
-}
-
-/* What only somebody who stays can do. */
-static int refuse_unmonitored(const struct spec_holm *holm, struct error *e)
-{
-	const char *member = holm->restart.policy && !str_equal(holm->restart.policy, "no") ? "restart"
-			     : holm->stop.signal || holm->stop.timeout			    ? "stop"
-			     : holm->log.size || holm->log.files			    ? "log"
-			     : holm->health.n_command					    ? "health"
-			     : holm->input						    ? "input"
-			     : holm->notify						    ? "notify"
-			     : holm->n_after						    ? "after"
-											    : NULL;
-
-	if (!member)
-		return 0;
-	return error_refuse(e, ERROR_UNSUPPORTED,
-			    "holm.%s: nobody stays to do that with create and run; 'holm launch' makes an instance",
-			    member);
-}
-
-static int plan_networks(struct creation *c, struct error *e)
-{
-	const struct spec_namespace *n = &c->spec.linux_.namespaces[SPEC_NS_NETWORK];
-
-	if (!n->present || n->path)
-		return error_refuse(e, ERROR_INVALID,
-				    "holm.networks: needs a network namespace of its own in linux.namespaces");
-	if (c->runtime->rootless)
-		return error_refuse(e, ERROR_PERMISSION, "holm.networks: joining networks needs root");
-	return net_interfaces_of(c->spec.holm->networks, c->spec.holm->n_networks, &c->interfaces, &c->ports,
-				 &c->n_ports, e);
-}
-
-/* Everything that looks but does not touch.  explain stops here. */
-static int prepare(struct creation *c, bool make_root, struct error *e)
-{
-	int r;
-
-	if (!str_is_id(c->request->id))
-		return error_refuse(e, ERROR_USAGE,
-				    "invalid container id '%s' (letters, digits, '_', '+', '-' and '.', at most 255)",
-				    c->request->id);
-	/* Before we open anything ourselves, which would look like the caller's. */
-	r = socket_inherited(c->request->preserve_fds, &c->listen_fds, &c->inherited, e);
-	if (!r)
-		r = load_spec(c, e);
-	if (!r)
-		r = check_terminal(c, e);
-	if (!r && make_root)
-		r = record_open_root(c->runtime->root, true, &c->root_fd, e);
-	if (!r)
-		r = plan_cgroup(c, e);
-	if (!r)
-		r = plan_process(c, e);
-	c->notify = c->request->monitored ? c->spec.holm && c->spec.holm->notify : notify_host() != NULL;
-	if (!r)
-		r = find_joined_network(c, e);
-	if (!r && c->spec.holm && !c->request->monitored)
-		r = refuse_unmonitored(c->spec.holm, e);
-	if (!r && joins_networks(c))
-		r = plan_networks(c, e);
-	if (!r)
-		r = rootfs_plan(&c->rootfs, c->runtime, &c->spec, c->request->id, c->bundle_fd, root_path(c), e);
-	if (!r && !root_of(c))
-		r = error_refuse(e, ERROR_INVALID, "config.json: root: missing");
-	if (!r)
-		r = guard_projects(c, e);
-	if (!r)
-		r = compile(c, e);
-	return r;
-}
-
-/* ---- the steps ---- */
 
 /*
  * RFC 3339, UTC, nanoseconds.  By hand: gmtime(3) looks for /etc/localtime first.  Days to a date after Howard Hinnant's
@@ -515,7 +119,7 @@ static int make_record(struct creation *c, struct error *e)
 	c->record = (struct record){
 	    .id = c->request->id,
 	    .bundle = c->bundle,
-	    .rootfs = root_of(c),
+	    .rootfs = creation_root_of(c),
 	    .created = now_text(&c->arena),
 	    .cgroup = c->cgroup.cgroup,
 	    .user_namespace = s->linux_.namespaces[SPEC_NS_USER].present,
@@ -530,7 +134,7 @@ static int make_record(struct creation *c, struct error *e)
 	    .no_new_keyring = c->request->no_new_keyring,
 	    .new_pid_namespace = s->linux_.namespaces[SPEC_NS_PID].present && !s->linux_.namespaces[SPEC_NS_PID].path,
 	    .rdt = c->record.rdt,
-	    .networks = joins_networks(c),
+	    .networks = creation_joins_networks(c),
 	    .data = c->rootfs.owned && c->rootfs.used ? c->runtime->data : NULL,
 	};
 	for (int type = 0; type < _SPEC_NS_N; type++)
@@ -605,14 +209,9 @@ static void unmake_cgroup(struct creation *c)
 		log_warning("%s", ignored.text);
 }
 
-static const char *state_json(struct creation *c, const char *status, pid_t pid)
+const char *creation_state_json(struct creation *c, const char *status, pid_t pid)
 {
-	const struct hooks_state state = {.id = c->request->id,
-					  .status = status,
-					  .bundle = c->bundle,
-					  .pid = pid,
-					  .annotations = c->spec.annotations,
-					  .n_annotations = c->spec.n_annotations};
+	const struct hooks_state state = record_hooks_state(&c->record, status, pid);
 
 	return hooks_state_json(&state, &c->arena);
 }
@@ -651,7 +250,7 @@ static int start_network(struct creation *c, struct error *e)
 {
 	struct net_join join;
 
-	if (!joins_networks(c))
+	if (!creation_joins_networks(c))
 		return 0;
 	join = (struct net_join){
 	    .id = c->request->id,
@@ -672,7 +271,7 @@ static int on_network(void *data, int netns_fd, struct error *e)
 	const struct spec_linux *l = &c->spec.linux_;
 	int r = l->n_net_devices ? net_move_devices(l->net_devices, l->n_net_devices, netns_fd, e) : 0;
 
-	return r || !joins_networks(c) ? r : net_enter(&c->network, netns_fd, e);
+	return r || !creation_joins_networks(c) ? r : net_enter(&c->network, netns_fd, e);
 }
 
 static int on_networked(void *data, struct error *e)
@@ -682,7 +281,7 @@ static int on_networked(void *data, struct error *e)
 
 	if (c->network.socket < 0)
 		return 0;
-	r = net_wait(&c->network, NULL, joins_networks(c) ? c->spec.holm->n_networks : 0, e);
+	r = net_wait(&c->network, NULL, creation_joins_networks(c) ? c->spec.holm->n_networks : 0, e);
 	c->network = NET_CALL_INIT;
 	return r;
 }
@@ -693,7 +292,7 @@ static void leave_networks(struct creation *c)
 
 	if (c->network.socket >= 0)
 		net_abandon(NULL, &c->network, c->request->id);
-	else if (joins_networks(c) && net_leave(NULL, c->request->id, NULL, NULL, -1, &ignored))
+	else if (creation_joins_networks(c) && net_leave(NULL, c->request->id, NULL, NULL, -1, &ignored))
 		log_warning("%s", ignored.text);
 	c->network = NET_CALL_INIT;
 }
@@ -706,7 +305,7 @@ static int on_root(void *data, int user_namespace, int *ret_tree, struct error *
 static int on_mounted(void *data, pid_t pid, struct error *e)
 {
 	struct creation *c = data;
-	const char *state = state_json(c, "creating", pid);
+	const char *state = creation_state_json(c, "creating", pid);
 	int r = hooks_run(&c->spec.hooks, SPEC_HOOK_PRESTART, state, c->bundle_fd, e);
 
 	if (!r)
@@ -714,26 +313,9 @@ static int on_mounted(void *data, pid_t pid, struct error *e)
 	return r;
 }
 
-static int send_listener(const struct record *record, pid_t pid, int listener, struct error *e)
-{
-	const struct hooks_state state = {.id = record->id,
-					  .status = "running",
-					  .bundle = record->bundle,
-					  .pid = record->pid,
-					  .annotations = record->annotations,
-					  .n_annotations = record->n_annotations};
-
-	return socket_send_listener(record->listener_path, record->listener_metadata, pid, &state, listener, e);
-}
-
-int container_on_listener(void *data, pid_t pid, int listener, struct error *e)
-{
-	return send_listener(data, pid, listener, e);
-}
-
 static int on_listener(void *data, pid_t pid, int listener, struct error *e)
 {
-	return send_listener(&((struct creation *)data)->record, pid, listener, e);
+	return container_on_listener(&((struct creation *)data)->record, pid, listener, e);
 }
 
 static void unmake_init(struct creation *c)
@@ -745,11 +327,8 @@ static void unmake_init(struct creation *c)
 		log_warning("%s", ignored.text);
 }
 
-/*
- * When a start failed because memory ran out, say whose limit it was, and what was needed.  The kernel kills init, or lets
- * a call fail: execve of a process that gets no page for its arguments ends with E2BIG.
- */
-static void explain_limit(struct creation *c, struct error *e)
+/* The kernel kills init, or lets a call fail: execve of a process that gets no page for its arguments ends with E2BIG. */
+void creation_explain_limit(const struct creation *c, struct error *e)
 {
 	struct cgroup_end end;
 	char text[256];
@@ -805,7 +384,7 @@ static int make_init(struct creation *c, struct error *e)
 	if (!r)
 		r = launch_ready(&c->launch, e);
 	if (r) {
-		explain_limit(c, e);
+		creation_explain_limit(c, e);
 		unmake_init(c);
 	}
 	return r;
@@ -842,10 +421,10 @@ static const struct step {
     {"init", make_init, unmake_init},	    {"announce", announce, unannounce},
 };
 
-static void run_poststop(struct creation *c)
+void creation_run_poststop(struct creation *c)
 {
 	if (c->spec.hooks.kinds[SPEC_HOOK_POSTSTOP].n)
-		hooks_run_all(&c->spec.hooks, SPEC_HOOK_POSTSTOP, state_json(c, "stopped", 0), c->bundle_fd);
+		hooks_run_all(&c->spec.hooks, SPEC_HOOK_POSTSTOP, creation_state_json(c, "stopped", 0), c->bundle_fd);
 }
 
 /*
@@ -858,10 +437,10 @@ static void undo(struct creation *c, size_t n)
 		if (steps[n].undo)
 			steps[n].undo(c);
 	if (c->launched)
-		run_poststop(c);
+		creation_run_poststop(c);
 }
 
-static int apply(struct creation *c, struct error *e)
+int creation_apply(struct creation *c, struct error *e)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		int r = steps[i].apply(c, e);
@@ -874,217 +453,27 @@ static int apply(struct creation *c, struct error *e)
 	return 0;
 }
 
-static struct creation creation_init(const struct runtime *runtime, const struct container_create *request, bool run)
+void creation_undo(struct creation *c)
 {
-	return (struct creation){
-	    .runtime = runtime,
-	    .request = request,
-	    .run = run,
-	    .entry = CGROUP_ENTRY_INIT,
-	    .launch = {.join_pidfd = -1, .socket = -1, .pidfd = -1, .console = -1, .start_socket = -1, .root = -1},
-	    .bundle_fd = -1,
-	    .rootfs = ROOTFS_INIT,
-	    .root_fd = -1,
-	    .folder = -1,
-	    .lock = -1,
-	    .signals = -1,
-	    .start_socket = -1,
-	    .notify_socket = -1,
-	    .network = NET_CALL_INIT,
-	};
+	undo(c, ARRAY_SIZE(steps));
 }
 
 int container_create(const struct runtime *runtime, const struct container_create *request, struct error *e)
 {
 	struct creation c = creation_init(runtime, request, false);
-	int r = prepare(&c, true, e);
+	int r = creation_prepare(&c, true, e);
 
 	if (!r)
-		r = apply(&c, e);
+		r = creation_apply(&c, e);
 	creation_release(&c);
 	return r;
 }
 
-/* ---- run ---- */
-
-/* The end of a container that only we know of: no need to look at its record. */
-static int tear_down(struct creation *c, struct error *e)
+int container_write_pid_file(const char *path, pid_t pid, struct error *e)
 {
-	struct error first = ERROR_INIT, next;
-	int more, r = 0;
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%d", (int)pid);
+	int r = file_publish(AT_FDCWD, path, 0644, text, n);
 
-	if (!record_relock(c->folder, &c->lock)) /* deleted by somebody else */
-		return 0;
-	if (!c->record.new_pid_namespace)
-		r = cgroup_kill(&c->cgroup.cgroup, &first);
-	more = cgroup_destroy(&c->cgroup.cgroup, &next);
-	/* Somebody is in it: an exec on its way into the pid namespace that has ended. */
-	if (more && !r && !cgroup_kill(&c->cgroup.cgroup, &next))
-		more = cgroup_destroy(&c->cgroup.cgroup, &next);
-	if (more && !r) {
-		r = more;
-		first = next;
-	}
-	if (!r)
-		r = rdt_remove(&c->record.rdt, &first);
-	if (!r)
-		r = joins_networks(c) ? net_leave(NULL, c->request->id, NULL, NULL, -1, &first)
-				      : net_leave_connected(NULL, c->request->id, c->folder, &first);
-	if (!r && c->record.data)
-		r = rootfs_remove(c->record.data, c->runtime->rootless, c->request->id, &first);
-	run_poststop(c);
-	if (r) { /* the record stays: delete tries again */
-		*e = first;
-		return r;
-	}
-	return record_remove(c->root_fd, c->request->id, c->folder, e);
-}
-
-static int finish_start(struct creation *c, struct error *e)
-{
-	int r = launch_finish(&c->launch, e);
-
-	if (r)
-		explain_limit(c, e);
-	else /* it is there: whatever comes now, others may enter it and end it */
-		record_unlock(c->lock);
-	if (!r && c->spec.hooks.kinds[SPEC_HOOK_POSTSTART].n)
-		r = hooks_run(&c->spec.hooks, SPEC_HOOK_POSTSTART, state_json(c, "running", c->launch.pid),
-			      c->bundle_fd, e);
-	if (!r && c->notify && c->request->monitored)
-		c->request->monitored->notify = take_fd(&c->notify_socket);
-	else if (!r && c->notify)
-		r = notify_wait(c->notify_socket, notify_host(), c->launch.pidfd, c->launch.pid, e);
-	return r;
-}
-
-/* A payload that was killed: was it a limit of its own? */
-static void tell_end(struct creation *c)
-{
-	struct cgroup_end end;
-	char text[256];
-
-	cgroup_end_read(&c->cgroup.cgroup, &end);
-	if (end.oom_kills)
-		log_warning("container '%s': %s", c->request->id, cgroup_end_format(&end, text, sizeof(text)));
-}
-
-static int run_to_end(struct creation *c, int *ret_status, struct error *e)
-{
-	const struct attach attach = {
-	    .pidfd = c->launch.pidfd,
-	    .signals = c->signals,
-	    .master = c->launch.console,
-	    .reap = !c->request->no_subreaper,
-	};
-	int r;
-
-	r = attach_wait(&attach, ret_status, e);
-	if (!r && *ret_status == 128 + SIGKILL)
-		tell_end(c);
-	if (!r && c->request->keep)
-		r = record_save_exit(c->folder, *ret_status, e);
-	if (r) { /* what nobody waits for would go on, and stay, unseen */
-		struct error ignored;
-
-		launch_kill(&c->launch);
-		if (tear_down(c, &ignored))
-			log_warning("%s", ignored.text);
-		return r;
-	}
-	return c->request->keep ? 0 : tear_down(c, e);
-}
-
-int container_run(const struct runtime *runtime, const struct container_create *request, int *ret_status,
-		  struct error *e)
-{
-	struct creation c = creation_init(runtime, request, true);
-	int r = prepare(&c, true, e);
-
-	if (!r && !c.spec.process)
-		r = error_refuse(e, ERROR_INVALID, "config.json: process: missing, and run needs one");
-	if (!r && !request->detach) {
-		r = attach_signals(&c.signals, e);
-		if (!r && !request->no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
-			r = error_system(e, errno, "become a subreaper");
-	}
-	if (!r)
-		r = apply(&c, e);
-	if (!r) {
-		r = finish_start(&c, e);
-		if (r && record_relock(c.folder, &c.lock))
-			undo(&c, ARRAY_SIZE(steps));
-	}
-	*ret_status = 0;
-	if (!r && request->monitored) {
-		request->monitored->pid = c.launch.pid;
-		request->monitored->pidfd = take_fd(&c.launch.pidfd);
-		request->monitored->console = take_fd(&c.launch.console);
-	}
-	if (!r && !request->detach)
-		r = run_to_end(&c, ret_status, e);
-	creation_release(&c);
-	return r;
-}
-
-/* ---- explain ---- */
-
-static const char *describe_step(const struct cgroup_step *s, struct arena *arena)
-{
-	switch (s->kind) {
-	case CGROUP_MKDIR:
-		return arena_format(arena, "make the cgroup '%s'", s->path);
-	case CGROUP_ENABLE:
-		return arena_format(arena, "enable controllers: write '%s' to '%s'", s->value, s->path);
-	case CGROUP_WRITE:
-		return arena_format(arena, "write '%s' to '%s'", s->value, s->path);
-	case CGROUP_INHERIT:
-		return arena_format(arena, "copy the parent's cpus and mems to '%s'", s->path);
-	case CGROUP_DEVICES:
-		return arena_format(arena, "attach a device filter (BPF) to '%s'", s->path);
-	case CGROUP_CHOWN:
-		return arena_format(arena, "give '%s' to user %s", s->path, s->value);
-	case CGROUP_SCOPE:
-		return arena_format(arena, "ask systemd for the unit '%s'", s->value);
-	case CGROUP_JOIN:
-		return arena_format(arena, "init enters '%s'", s->path);
-	}
-	return "";
-}
-
-static const char *describe_tree(const struct plan_tree *t, struct arena *arena)
-{
-	return arena_format(arena, "open '%s'%s%s for init", t->path, t->recursive ? " with its submounts" : "",
-			    t->map || t->map_namespace ? ", idmapped," : "");
-}
-
-int container_explain(const struct runtime *runtime, const struct container_create *request, struct arena *arena,
-		      struct container_operation **ret, size_t *ret_n, struct error *e)
-{
-	struct creation c = creation_init(runtime, request, true);
-	struct container_operation *list;
-	size_t n = 0;
-	int r = prepare(&c, false, e);
-
-	if (!r) {
-		const struct block *b = &c.plan.block;
-		const struct plan_op *ops = b->ops;
-
-		list = arena_array(arena, struct container_operation, c.cgroup.n_steps + c.plan.n_trees + b->n_ops + 1);
-		for (size_t i = 0; i < c.cgroup.n_steps; i++)
-			list[n++] = (struct container_operation){"host", describe_step(&c.cgroup.steps[i], arena),
-								 arena_strdup(arena, c.cgroup.steps[i].cause)};
-		list[n++] = (struct container_operation){
-		    "host", c.plan.clone_flags ? "clone init into a new pid namespace" : "clone init", NULL};
-		for (size_t i = 0; i < c.plan.n_trees; i++)
-			list[n++] = (struct container_operation){"host", describe_tree(&c.plan.trees[i], arena),
-								 arena_strdup(arena, c.plan.trees[i].cause)};
-		for (size_t i = 0; i < b->n_ops; i++)
-			list[n++] = (struct container_operation){"init", plan_describe(b, &ops[i], arena),
-								 arena_strdup(arena, block_at(b, ops[i].cause))};
-		*ret = list;
-		*ret_n = n;
-	}
-	creation_release(&c);
-	return r;
+	return r ? error_system(e, -r, "write the pid file '%s'", path) : 0;
 }

@@ -31,3 +31,15 @@ int container_watch(const struct runtime *runtime, const char *id, unsigned kind
 
 	return r ? r : cgroup_watch_open(&h.record.cgroup, kinds, pressure_us, ret, e);
 }
+
+int container_pids(const struct runtime *runtime, const char *id, pid_t **ret_pids, size_t *ret_n, struct error *e)
+{
+	auto_handle h = HANDLE_INIT;
+	int r = handle_open(&h, runtime, id, e);
+
+	if (r)
+		return r;
+	if (!h.record.cgroup.n_paths)
+		return error_refuse(e, ERROR_UNSUPPORTED, "container '%s': it has no cgroup to list processes of", id);
+	return cgroup_pids(&h.record.cgroup, ret_pids, ret_n, e);
+}
