@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # linux.netDevices: interfaces of the host move into the container's namespace.
-# where: host bare
+# where: host network
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/net.sh"
 

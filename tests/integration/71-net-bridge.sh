@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Networks of type bridge: addresses, traffic, published ports, leaving.
-# where: host bare
+# where: host network
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/net.sh"
 

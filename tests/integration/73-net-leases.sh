@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # timeout: 240
 # Leases: fixed and chosen, many at once, a full subnet, instances that are gone, joins that are killed.
-# where: host bare
+# where: host network
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/net.sh"
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Networks on an uplink: macvlan, ipvlan, VLAN, VRF, a bridge with an uplink; MTU.
-# where: host bare
+# where: host network
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/net.sh"
 

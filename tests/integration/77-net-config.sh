@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Networks from the configuration and from the shell: containers that join, publish, connect and end.
-# where: host bare
+# where: host network
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/net.sh"
 is_holm || skip_all 'holm only'
