@@ -225,7 +225,8 @@ bench-images: all ## measure importing an image against skopeo, umoci, Podman an
 
 bench-launch: test-programs ## measure launches against Podman and Docker, and a thousand instances (ROUNDS=, MANY=)
 	$(Q)tests/packages build bench engines
-	$(Q)BUILD=$(BUILD) tests/bench/launch $(BENCH)
+	$(Q)$(MAKE) --no-print-directory install DESTDIR=$(BUILD)/installed PREFIX=
+	$(Q)HOLM=$${HOLM-$(BUILD)/installed/bin/holm} BUILD=$(BUILD) tests/bench/launch $(BENCH)
 
 try: ## the first two minutes with holm
 	$(Q)tests/packages build try

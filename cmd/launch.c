@@ -256,7 +256,7 @@ int launch_parse(const struct runtime *runtime, char **argv, size_t n, struct ar
 /* config.json and, where this host can do it all, the plan; printed when nothing is left to undo. */
 static int dry_run(struct invocation *call, struct instance *i, struct error *e)
 {
-	struct container_monitored nobody = {.pidfd = -1, .console = -1, .notify = -1};
+	struct container_monitored nobody = CONTAINER_MONITORED_INIT;
 	const struct container_create request = {
 	    .id = i->name, .bundle = i->path, .detach = true, .monitored = &nobody};
 	auto_free char *config = NULL;

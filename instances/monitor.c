@@ -22,6 +22,7 @@
 #include "instances/run_begin.h"
 #include "instances/run_end.h"
 #include "instances/run_stdio.h"
+#include "netns/client.h"
 
 enum { DEATH_MS = 5000 };
 
@@ -62,7 +63,7 @@ static void tell(int socket, char kind, const struct error *e)
 }
 
 /* Never returns. */
-static void start_child(struct run *run, int report)
+static void start_child(struct run *run, int report, int network)
 {
 	struct error e = ERROR_INIT;
 	int r;
@@ -72,7 +73,7 @@ static void start_child(struct run *run, int report)
 		log_debug("chdir: %s", strerror(errno));
 	log_set_sink(report_warning, &report);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	r = run_launch(run, &e);
+	r = run_launch(run, network, &e);
 	if (!r) {
 		run->shared->keeper.pid = getpid(); /* whoever hears that it runs may ask at once who keeps it */
 		tell(report, 'S', NULL);
@@ -128,12 +129,44 @@ static int hear(const struct run *run, int socket, struct error *e)
 	}
 }
 
-static int start_in_child(struct run *run, void (*child)(struct run *run, int report), struct error *e)
+/* holm-net will be needed; it is started by us, who have nothing to do meanwhile, and is nobody's child. */
+static void start_network(int socket)
 {
-	auto_fd ours = -1, theirs = -1;
+	pid_t pid = fork();
+
+	if (!pid) {
+		struct error e;
+		int r = net_run_program(socket, &pid, &e);
+
+		if (r)
+			log_warning("%s", e.text);
+		_exit(r ? 1 : 0);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+}
+
+static bool joins_networks(const struct run *run)
+{
+	const struct spec_holm *holm = run->spec.holm;
+
+	return holm && holm->n_networks && !str_after(holm->networks[0].network, "instance:") &&
+	       !run->runtime->rootless;
+}
+
+/* child: never returns; network is its end of a holm-net that is being started, or -1. */
+static int start_in_child(struct run *run, void (*child)(struct run *run, int report, int network), bool joins,
+			  struct error *e)
+{
+	auto_fd ours = -1, theirs = -1, network = -1, program = -1;
 	int pair[2], r;
 	pid_t pid;
 
+	if (joins) {
+		r = net_make_pair(&network, &program, e);
+		if (r)
+			return r;
+	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return error_system(e, errno, "make a socket for the monitor");
 	ours = pair[0];
@@ -143,13 +176,18 @@ static int start_in_child(struct run *run, void (*child)(struct run *run, int re
 		return error_system(e, errno, "start the monitor");
 	if (!pid) {
 		ours = fd_close(ours);
-		child(run, theirs);
+		program = fd_close(program);
+		child(run, theirs, network);
 		_exit(1);
 	}
 	theirs = fd_close(theirs);
+	network = fd_close(network);
 	/* The place is the child's from now on; to look at the lock takes an open file of our own. */
 	fd_close(run->state);
 	run->state = openat(run->folder, SHARED_FILE, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (joins)
+		start_network(program);
+	program = fd_close(program);
 	r = hear(run, ours, e);
 	if (r)
 		waitpid(pid, NULL, WNOHANG);
@@ -217,7 +255,7 @@ int monitor_start(const struct runtime *runtime, const struct instance *instance
 	if (is_left(&run))
 		run_finish(&run, false, &end);
 	run.shared->restarts = 0;
-	return start_in_child(&run, start_child, e);
+	return start_in_child(&run, start_child, joins_networks(&run), e);
 }
 
 /* ---- monitor_look ---- */
@@ -256,7 +294,7 @@ void monitor_look(const struct instance *instance, struct monitor_state *ret)
 /* ---- monitor_mend ---- */
 
 /* Never returns.  The payload runs: its pipes are found by their names, init by its record; a terminal is lost. */
-static void replace_child(struct run *run, int report)
+static void replace_child(struct run *run, int report, int network)
 {
 	auto_arena arena = ARENA_INIT;
 	struct container_state state;
@@ -264,6 +302,7 @@ static void replace_child(struct run *run, int report)
 	struct shared *s = run->shared;
 	int r;
 
+	(void)network;
 	setsid();
 	if (chdir("/"))
 		log_debug("chdir: %s", strerror(errno));
@@ -317,7 +356,7 @@ int monitor_mend(const struct runtime *runtime, const struct instance *instance,
 		return r;
 	if (is_alive(&run)) {
 		*ret_what = "its monitor was killed; another is in its place";
-		return start_in_child(&run, replace_child, e);
+		return start_in_child(&run, replace_child, false, e);
 	}
 	if (run_load_spec(&run, e)) /* it has to go anyhow */
 		run.has_spec = false;
@@ -338,7 +377,7 @@ int monitor_mend(const struct runtime *runtime, const struct instance *instance,
 		return 0;
 	*ret_what = "it ended while nobody watched, and was started anew";
 	run.shared->restarts = next.restarts;
-	return start_in_child(&run, start_child, e);
+	return start_in_child(&run, start_child, joins_networks(&run), e);
 }
 
 /* ---- monitor_wait ---- */

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/proc.h"
 #include "instances/config.h"
 #include "instances/health.h"
@@ -120,10 +121,10 @@ static void prepare_shared(struct run *run)
 	note_begin(run);
 }
 
-int run_launch(struct run *run, struct error *e)
+int run_launch(struct run *run, int network, struct error *e)
 {
 	auto_run_stdio stdio = RUN_STDIO_INIT;
-	struct container_monitored monitored = {.pidfd = -1, .console = -1, .notify = -1};
+	struct container_monitored monitored = CONTAINER_MONITORED_INIT;
 	const struct container_create request = {.id = run->instance->name,
 						 .bundle = run->instance->path,
 						 .detach = true,
@@ -133,6 +134,7 @@ int run_launch(struct run *run, struct error *e)
 	struct error ignored;
 	int status, r;
 
+	monitored.network = network;
 	prepare_shared(run);
 	r = run_make_stdio(run, &stdio, e);
 	if (!r)
@@ -143,6 +145,7 @@ int run_launch(struct run *run, struct error *e)
 		r = instance_save_started(run->instance, e);
 	if (!r)
 		r = container_run(run->runtime, &request, &status, e);
+	fd_close(monitored.network);
 	if (run_drop_stdio(r ? &ignored : e) && !r)
 		r = -EIO;
 	if (r)

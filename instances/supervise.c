@@ -108,7 +108,7 @@ static int start_again(struct run *run, struct instance *instance, struct error 
 	struct restart_decision next;
 	struct error failure = ERROR_INIT;
 
-	if (!run_launch(run, &failure)) {
+	if (!run_launch(run, -1, &failure)) {
 		instance_unlock(instance);
 		return run_become_keeper(run, e);
 	}

@@ -36,7 +36,27 @@ static void call_close(struct net_call *call)
 
 #define auto_call __attribute__((cleanup(call_close))) struct net_call
 
-static int call_open(struct net_call *call, struct error *e)
+int net_make_pair(int *ret_ours, int *ret_programs, struct error *e)
+{
+	auto_fd ours = -1, theirs = -1;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_system(e, errno, "make a socket for holm-net");
+	ours = pair[0];
+	theirs = pair[1];
+	if (theirs == NET_SOCKET) { /* dup2 onto itself would leave it close-on-exec */
+		theirs = fcntl(pair[1], F_DUPFD_CLOEXEC, NET_SOCKET + 1);
+		fd_close(pair[1]);
+		if (theirs < 0)
+			return error_system(e, errno, "make a socket for holm-net");
+	}
+	*ret_ours = take_fd(&ours);
+	*ret_programs = take_fd(&theirs);
+	return 0;
+}
+
+int net_run_program(int socket, int *ret_pid, struct error *e)
 {
 	static char *const environment[] = {NULL};
 	char path[4096];
@@ -44,39 +64,36 @@ static int call_open(struct net_call *call, struct error *e)
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t blocked;
-	auto_fd ours = -1;
-	auto_fd theirs = -1;
-	int pair[2];
 	int r = proc_program("holm-net", path, sizeof(path), e);
 
 	if (r)
 		return r;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return error_system(e, errno, "make a socket for '%s'", path);
-	ours = pair[0];
-	theirs = pair[1];
-	if (theirs == NET_SOCKET) { /* dup2 onto itself would leave it close-on-exec */
-		theirs = fcntl(pair[1], F_DUPFD_CLOEXEC, NET_SOCKET + 1);
-		fd_close(pair[1]);
-		if (theirs < 0)
-			return error_system(e, errno, "make a socket for '%s'", path);
-	}
 	/* What a terminal sends goes to holm, which decides; a joining that was cut short would only have to be undone. */
 	sigfillset(&blocked);
 	sigdelset(&blocked, SIGTERM);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attributes);
-	r = posix_spawn_file_actions_adddup2(&actions, theirs, NET_SOCKET);
+	r = posix_spawn_file_actions_adddup2(&actions, socket, NET_SOCKET);
 	if (!r) {
 		posix_spawnattr_setsigmask(&attributes, &blocked);
 		posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-		r = posix_spawn(&call->pid, path, &actions, &attributes, arguments, environment);
+		r = posix_spawn(ret_pid, path, &actions, &attributes, arguments, environment);
 	}
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
+	return r ? error_system(e, r, "run '%s', the program that does holm's networking", path) : 0;
+}
+
+static int call_open(struct net_call *call, struct error *e)
+{
+	auto_fd ours = -1, theirs = -1;
+	int r = net_make_pair(&ours, &theirs, e);
+
+	if (!r)
+		r = net_run_program(theirs, &call->pid, e);
 	if (r) {
 		call->pid = 0;
-		return error_system(e, r, "run '%s', the program that does holm's networking", path);
+		return r;
 	}
 	call->socket = take_fd(&ours);
 	return 0;
@@ -94,6 +111,8 @@ static int explain_death(struct net_call *call, struct error *e)
 {
 	int status = 0;
 
+	if (call->pid <= 0)
+		return error_bug(e, "holm-net ended without an answer");
 	while (waitpid(call->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	call->pid = 0;
@@ -148,7 +167,7 @@ static int call_start(struct net_call *call, const void *request, size_t size, i
 
 	if (size > NET_MESSAGE_MAX)
 		return error_refuse(e, ERROR_LIMIT, "a request of %zu bytes is more than holm-net takes", size);
-	r = call_open(call, e);
+	r = call->socket < 0 ? call_open(call, e) : 0;
 	if (r)
 		return r;
 	r = fd_send(call->socket, request, size, fds, inside ? 3 : netns_fd >= 0);
@@ -341,32 +360,29 @@ static void store_member(const void *item, void *data)
 		list->members[list->n++] = *(const struct net_member *)item;
 }
 
-int net_start(const struct net_paths *paths, const struct net_join *join, struct net_call *ret, struct error *e)
+int net_start(const struct net_paths *paths, const struct net_join *join, struct net_call *call, struct error *e)
 {
 	struct net_request request;
 	auto_str message = STR_INIT;
-	auto_call call = NET_CALL_INIT;
 	int r = begin(&request, NET_OPERATION_JOIN, paths, join->id, NULL, NULL, e)
 			?: copy_text(request.instance, sizeof(request.instance), join->instance, "the path", e)
 			?: copy_text(request.hostname, sizeof(request.hostname), join->hostname, "the host name", e);
 
+	if (!r) {
+		request.netns_follows = join->netns_fd < 0;
+		request.has_inside = join->inside != NULL;
+		request.n = join->n;
+		request.n_ports = join->n_ports;
+		str_add_bytes(&message, &request, sizeof(request));
+		if (join->n)
+			str_add_bytes(&message, join->interfaces, join->n * sizeof(*join->interfaces));
+		if (join->n_ports)
+			str_add_bytes(&message, join->ports, join->n_ports * sizeof(*join->ports));
+		r = call_start(call, message.data, message.size, join->netns_fd, join->inside, e);
+	}
 	if (r)
-		return r;
-	request.netns_follows = join->netns_fd < 0;
-	request.has_inside = join->inside != NULL;
-	request.n = join->n;
-	request.n_ports = join->n_ports;
-	str_add_bytes(&message, &request, sizeof(request));
-	if (join->n)
-		str_add_bytes(&message, join->interfaces, join->n * sizeof(*join->interfaces));
-	if (join->n_ports)
-		str_add_bytes(&message, join->ports, join->n_ports * sizeof(*join->ports));
-	r = call_start(&call, message.data, message.size, join->netns_fd, join->inside, e);
-	if (r)
-		return r;
-	*ret = call;
-	call = NET_CALL_INIT;
-	return 0;
+		call_close(call);
+	return r;
 }
 
 /* If it has given up already, net_wait() hears why. */

@@ -91,16 +91,23 @@ int net_join(const struct net_paths *paths, const struct net_join *join, struct 
  * join->netns_fd -1 everything that can be done without the namespace is begun with at once, and net_enter() sends the
  * namespace later; join->instance must be there already, it says whose the leases are.
  *
- * Every successful net_start() is followed by one net_wait() or net_abandon().  The latter undoes the joining however far
+ * A net_start() that fails ends the call; every other is followed by one net_wait() or net_abandon().  The latter undoes the joining however far
  * it has come.
+ *
+ * Starting the program costs more than what it does first.  Where another process is idle meanwhile, that one can start it
+ * (net_run_program()) on the other end of net_make_pair(); call->socket is this end then, which net_start() takes, and call->pid is 0.
+ * Who makes the pair has to close both ends where they are not needed: an end of file is how the program learns that
+ * nothing will come.
  */
 struct net_call {
-	int socket;
-	int pid;
+	int socket; /* -1: net_start() starts the program */
+	int pid;    /* 0: it is not our child */
 	bool has_ended;
 };
 #define NET_CALL_INIT ((struct net_call){.socket = -1})
-int net_start(const struct net_paths *paths, const struct net_join *join, struct net_call *ret,
+int net_make_pair(int *ret_ours, int *ret_programs, struct error *e) must_check;
+int net_run_program(int socket, int *ret_pid, struct error *e) must_check;
+int net_start(const struct net_paths *paths, const struct net_join *join, struct net_call *call,
 	      struct error *e) must_check;
 int net_enter(struct net_call *call, int netns_fd, struct error *e) must_check;
 int net_wait(struct net_call *call, struct net_member *ret, size_t n, struct error *e) must_check;

@@ -78,7 +78,10 @@ struct container_monitored {
 	int pidfd;
 	int console; /* the terminal's master */
 	int notify;  /* the socket on which the payload says that it is ready */
+	/* For container_run(): a call of holm-net that somebody else starts (netns/client.h), taken when networks are joined; -1: none. */
+	int network;
 };
+#define CONTAINER_MONITORED_INIT ((struct container_monitored){.pidfd = -1, .console = -1, .notify = -1, .network = -1})
 
 int container_create(const struct runtime *runtime, const struct container_create *request, struct error *e) must_check;
 

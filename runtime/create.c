@@ -179,8 +179,9 @@ static int make_cgroup(struct creation *c, struct error *e)
 	return cgroup_create(c->host, &c->cgroup_first, &c->entry, e);
 }
 
-static int make_cgroup_later(struct creation *c, struct error *e)
+static int on_mapped(void *data, struct error *e)
 {
+	struct creation *c = data;
 	struct cgroup_entry later = CGROUP_ENTRY_INIT;
 	int r;
 
@@ -262,6 +263,8 @@ static int start_network(struct creation *c, struct error *e)
 	    .ports = c->ports,
 	    .n_ports = c->n_ports,
 	};
+	if (c->request->monitored)
+		c->network.socket = take_fd(&c->request->monitored->network);
 	return net_start(NULL, &join, &c->network, e);
 }
 
@@ -356,6 +359,7 @@ static int make_init(struct creation *c, struct error *e)
 	c->launch = (struct launch){
 	    .plan = &c->plan,
 	    .entry = &c->entry,
+	    .on_mapped = on_mapped,
 	    .on_network = on_network,
 	    .on_networked = on_networked,
 	    .join_pidfd = -1,
@@ -379,8 +383,6 @@ static int make_init(struct creation *c, struct error *e)
 	if (!r)
 		r = launch_begin(&c->launch, e);
 	c->launched = !r;
-	if (!r)
-		r = make_cgroup_later(c, e);
 	if (!r)
 		r = launch_ready(&c->launch, e);
 	if (r) {

@@ -281,9 +281,13 @@ static int send_trees(struct launch *l, struct error *e)
 	return r;
 }
 
-/* init went on in a child of ours that it made: that one is the container from now on. */
+/*
+ * init went on in a child of ours that it made: that one is the container from now on, and does not wait until the first has
+ * ended.
+ */
 static int adopt_child(struct launch *l, struct error *e)
 {
+	auto_fd first = -1;
 	struct pollfd either[] = {{.fd = l->socket, .events = POLLIN}, {.fd = l->pidfd, .events = POLLIN}};
 	struct message message;
 	siginfo_t info;
@@ -299,13 +303,17 @@ static int adopt_child(struct launch *l, struct error *e)
 	r = expect(l, MESSAGE_PID, &message, NULL, e);
 	if (r)
 		return r;
-	waitid(P_PIDFD, (id_t)l->pidfd, &info, WEXITED);
-	l->pidfd = fd_close(l->pidfd);
+	first = take_fd(&l->pidfd);
 	l->pid = message.pid;
 	l->pidfd = sys_pidfd_open(l->pid, 0);
 	if (l->pidfd < 0)
-		return error_system(e, errno, "open init's pidfd");
-	return 0;
+		r = error_system(e, errno, "open init's pidfd");
+	if (!r && l->on_pid)
+		r = l->on_pid(l->data, l->pid, l->pidfd, e);
+	if (!r)
+		r = hand_over(l, MESSAGE_GO, NULL, 0, e);
+	waitid(P_PIDFD, (id_t)first, &info, WEXITED);
+	return r;
 }
 
 static int begin_network(struct launch *l, struct error *e)
@@ -374,6 +382,8 @@ int launch_ready(struct launch *l, struct error *e)
 	} else if (!r && own_root && l->plan->user_path) {
 		r = fd_open(AT_FDCWD, l->plan->user_path, O_RDONLY, NULL, &user, e);
 	}
+	if (!r && l->on_mapped)
+		r = l->on_mapped(l->data, e);
 	if (!r)
 		r = send_namespaces(l, early, l->plan->n_joins, e);
 	if (!r && l->plan->enters_cgroups)
@@ -383,13 +393,8 @@ int launch_ready(struct launch *l, struct error *e)
 	/* Before anything is waited for: beside init, which makes its namespaces. */
 	if (!r && own_root)
 		r = l->on_root(l->data, user, &l->root, e);
-	if (!r && l->plan->forks) {
+	if (!r && l->plan->forks)
 		r = adopt_child(l, e);
-		if (!r && l->on_pid)
-			r = l->on_pid(l->data, l->pid, l->pidfd, e);
-		if (!r)
-			r = hand_over(l, MESSAGE_GO, NULL, 0, e);
-	}
 	if (!r && l->plan->network)
 		r = begin_network(l, e);
 	if (!r)

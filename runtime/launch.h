@@ -25,6 +25,8 @@ struct launch {
 	int start_socket; /* create: the listening socket for PLAN_START; -1: none */
 	/* Calls back with init's pid: when it is known for good, when the host's hooks are due, with a seccomp listener. */
 	int (*on_pid)(void *data, pid_t pid, int pidfd, struct error *e);
+	/* init has its ids and works on its other namespaces: makes of the cgroups what it does not need before; NULL: nothing. */
+	int (*on_mapped)(void *data, struct error *e);
 	/* The network namespace is there: the first sends the work off, the second waits for it. */
 	int (*on_network)(void *data, int netns_fd, struct error *e);
 	int (*on_networked)(void *data, struct error *e);

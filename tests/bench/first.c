@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * first PORT COMMAND [ARGUMENT]...: how long from the start of a command to the first byte that a service answers with on
+ * first PORT AFTER COMMAND [ARGUMENT]...: how long from the start of a command to the first byte that a service answers with on
  * 127.0.0.1:PORT.  Prints two numbers, milliseconds: to the first byte, and to the command's end.
  *
- * The client tries again as soon as it is refused, in this process; the command runs in a child.  A service that is asked may
- * not be there before the ports are, so a connection that is reset is tried again, too.
+ * The client first asks after AFTER milliseconds: asking takes half a processor, which what is measured shall have as long as there
+ * can't be an answer.  Then it tries again as soon as it is refused, in this process; the command runs in a child.  A service that is
+ * asked may not be there before the ports are, so a connection that is reset is tried again, too.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -60,7 +61,7 @@ int main(int argc, char **argv)
 	int status = 0;
 	pid_t pid;
 
-	if (argc < 3)
+	if (argc < 4)
 		return 2;
 	signal(SIGPIPE, SIG_IGN);
 	start = now();
@@ -70,9 +71,10 @@ int main(int argc, char **argv)
 
 		dup2(null, STDIN_FILENO);
 		dup2(null, STDOUT_FILENO);
-		execvp(argv[2], argv + 2);
+		execvp(argv[3], argv + 3);
 		_exit(127);
 	}
+	usleep((useconds_t)(atof(argv[2]) * 1e3));
 	while (!ask(atoi(argv[1]))) {
 		if (now() - start > LIMIT_MS || (waitpid(pid, &status, WNOHANG) == pid && status)) {
 			fprintf(stderr, "first: no answer\n");
