@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # holm launch: safe defaults, every option, names, users of hostile roots, what is refused and how, what is left when it is killed.
-# where: host bare
+# where: host bare systemd
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/launch.sh"
 

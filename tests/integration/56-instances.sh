@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The verbs on instances: list, start, stop, restart, remove, rename, wait, inspect, edit, update, apply, up, down, diff, gc; patterns,
 # labels and order.  A service with an address, a port and limits, reached by curl.
-# where: host bare
+# where: host bare systemd
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/launch.sh"
 . "$(dirname "$0")/net.sh"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# where: host bare
 # timeout: 300
 #
 # Who stays while an instance runs: what is written is never lost, whatever is killed; ends and restarts.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# where: host bare
 # timeout: 150
 #
 # The log of an instance, and people at its terminal.
@@ -62,12 +63,12 @@ echo "# 200 MB took $(end $prefix-fast '(.ended - .started) / 1e6 | floor') ms"
 small=$work/small
 mkdir "$small"
 mount -t tmpfs -o size=1m,mode=700 holm-test "$small"
-"$HOLM" --root "$state" --data "$small" launch --name $prefix-full --rootfs "$rootfs" --network none --volatile --log-size 10m -- \
+"$HOLM" --root "$state" --data "$small" launch --name $prefix-full --userns host --rootfs "$rootfs" --network none --volatile --log-size 10m -- \
 	sh -c 'i=0; while [ $i -lt 60000 ]; do echo "$i fills the disk with words"; i=$((i + 1)); done; exit 5' </dev/null >/dev/null
 check 'a full disk holds nobody up' wait_for 20 eval '[ -e "$small/instances/$prefix-full/end.json" ] || ! "$HOLM" --root "$state" state $prefix-full'
 like 'and what was lost is counted' "$("$HOLM" --root "$state" --data "$small" why $prefix-full)" 'bytes of its output were lost'
 "$HOLM" --root "$state" --data "$small" remove --force $prefix-full >/dev/null 2>&1
-"$HOLM" --root "$state" --data "$small" launch --name $prefix-full --rootfs "$rootfs" --network none --restart always -- \
+"$HOLM" --root "$state" --data "$small" launch --name $prefix-full --userns host --rootfs "$rootfs" --network none --restart always -- \
 	sleep 1000 >/dev/null
 dd if=/dev/zero of="$small/fill" bs=1k 2>/dev/null
 check 'on a full disk it can be stopped' "$HOLM" --root "$state" --data "$small" stop $prefix-full

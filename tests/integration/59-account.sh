@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# where: host bare
 # timeout: 120
 #
 # Health checks, the account of what was used, metrics, promises, why, boot.
