@@ -77,6 +77,10 @@ uint32_t config_first_id(const struct spec *spec);
 /* "NAME=VALUE" or "NAME" (an empty value), as --label takes it. */
 int config_parse_label(const char *text, struct arena *arena, struct spec_pair *ret, struct error *e) must_check;
 
+/* --cpus and --cpu-weight into resources: what they take is the same wherever they are options. */
+int config_set_cpus(struct spec_resources *resources, const char *cpus, struct error *e) must_check;
+int config_set_cpu_weight(struct spec_resources *resources, uint64_t weight, struct error *e) must_check;
+
 /* What asks the payload to end: holm.stop, else what its kind of init understands. */
 int config_stop_signal(const struct spec *spec);
 int64_t config_stop_timeout(const struct spec *spec); /* ns */

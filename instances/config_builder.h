@@ -25,6 +25,8 @@ struct config_builder {
 	struct spec_holm holm;
 	struct spec_capabilities capabilities;
 	struct user user;
+	struct spec_mount *device_mounts; /* devices that have another name inside */
+	size_t n_device_mounts;
 	bool own_network;
 	bool systemd;	       /* what it runs is a whole system's first process */
 	bool shared_ids;       /* the user namespace is another instance's, as its network is */

@@ -159,6 +159,8 @@ int config_build_mounts(struct config_builder *b)
 	shm.options[shm.n_options - 1] =
 	    o->shm_size.present ? arena_format(b->arena, "size=%" PRId64, o->shm_size.value) : "size=65536k";
 	add_mount(b, &shm);
+	for (size_t i = 0; i < b->n_device_mounts; i++)
+		add_mount(b, &b->device_mounts[i]);
 	if (host_network) {
 		add_file(b, "/etc/resolv.conf");
 		add_file(b, "/etc/hosts");

@@ -210,7 +210,9 @@ int config_build_process(struct config_builder *b)
 	b->process.cwd = cwd;
 	b->process.terminal = b->o->terminal || b->systemd; /* its console: what it says of its start, and a login */
 	b->process.no_new_privileges = !b->o->new_privileges;
-	b->process.apparmor_profile = b->o->apparmor;
+	/* None at all: what holm itself runs under stays. */
+	if (b->o->apparmor && !str_equal(b->o->apparmor, "unconfined"))
+		b->process.apparmor_profile = b->o->apparmor;
 	for (size_t i = 0; !r && i < b->o->n_ulimits; i++)
 		r = add_ulimit(b, b->o->ulimits[i]);
 	return r;

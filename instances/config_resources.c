@@ -169,6 +169,34 @@ static int build_memory(struct config_builder *b)
 	return 0;
 }
 
+int config_set_cpus(struct spec_resources *resources, const char *cpus, struct error *e)
+{
+	int64_t quota;
+
+	if (parse_cpus(cpus, &quota))
+		return error_refuse(e, ERROR_USAGE,
+				    "--cpus '%s': it takes a number of processors such as 2 or 0.5, at least 0.01",
+				    cpus);
+	resources->cpu.quota = (struct spec_number){true, quota};
+	resources->cpu.period = (struct spec_unsigned){true, CPU_PERIOD};
+	return 0;
+}
+
+int config_set_cpu_weight(struct spec_resources *resources, uint64_t weight, struct error *e)
+{
+	if (weight < 1 || weight > 10000)
+		return error_refuse(e, ERROR_USAGE,
+				    "--cpu-weight %" PRIu64 ": it takes 1 to 10000; all others have 100", weight);
+	resources->cpu.shares = (struct spec_unsigned){true, shares_of_weight(weight)};
+	return 0;
+}
+
+/* --userns host: without a user namespace. */
+static bool is_on_host_ids(const struct config_builder *b)
+{
+	return b->o->userns && str_equal(b->o->userns, "host");
+}
+
 int config_build_resources(struct config_builder *b)
 {
 	const struct config_options *o = b->o;
@@ -177,21 +205,12 @@ int config_build_resources(struct config_builder *b)
 
 	if (r)
 		return r;
-	if (o->cpus) {
-		r = parse_cpus(o->cpus, &res->cpu.quota.value);
-		if (r)
-			return error_refuse(
-			    b->e, ERROR_USAGE,
-			    "--cpus '%s': it takes a number of processors such as 2 or 0.5, at least 0.01", o->cpus);
-		res->cpu.quota.present = true;
-		res->cpu.period = (struct spec_unsigned){true, CPU_PERIOD};
-	}
-	if (o->cpu_weight.present && (o->cpu_weight.value < 1 || o->cpu_weight.value > 10000))
-		return error_refuse(b->e, ERROR_USAGE,
-				    "--cpu-weight %" PRIu64 ": it takes 1 to 10000; all others have 100",
-				    o->cpu_weight.value);
-	if (o->cpu_weight.present)
-		res->cpu.shares = (struct spec_unsigned){true, shares_of_weight(o->cpu_weight.value)};
+	if (o->cpus)
+		r = config_set_cpus(res, o->cpus, b->e);
+	if (!r && o->cpu_weight.present)
+		r = config_set_cpu_weight(res, o->cpu_weight.value, b->e);
+	if (r)
+		return r;
 	if (o->cpuset && check_cpuset(b, o->cpuset))
 		return error_return(b->e);
 	res->cpu.cpus = o->cpuset;
@@ -209,6 +228,11 @@ int config_build_resources(struct config_builder *b)
 		return error_refuse(b->e, ERROR_USAGE,
 				    "--pids %" PRId64 ": it takes a number from 1, or -1 for no limit",
 				    res->pids.limit.value);
+	if (res->pids.limit.present && res->pids.limit.value == 1 && !is_on_host_ids(b))
+		return error_refuse(
+		    b->e, ERROR_USAGE,
+		    "--pids 1: with a range of ids of its own a start takes two for a moment; give 2, or "
+		    "--userns host");
 	/* Nothing but what every container has, and what --device adds. */
 	CONFIG_ADD(b, res->devices, res->n_devices) = (struct spec_device_rule){
 	    .type = 'a', .major = -1, .minor = -1, .access = SPEC_DEVICE_MKNOD | SPEC_DEVICE_READ | SPEC_DEVICE_WRITE};
@@ -222,7 +246,6 @@ static int add_device(struct config_builder *b, const char *text)
 {
 	char *host = arena_strdup(b->arena, text), *inside = strchr(host, ':'), *access = NULL;
 	unsigned bits = SPEC_DEVICE_READ | SPEC_DEVICE_WRITE | SPEC_DEVICE_MKNOD;
-	struct spec_device *device;
 	struct stat st;
 
 	if (inside)
@@ -247,15 +270,30 @@ static int add_device(struct config_builder *b, const char *text)
 		return error_system(b->e, errno, "--device '%s'", host);
 	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
 		return error_refuse(b->e, ERROR_USAGE, "--device '%s': is not a device", host);
-	device = &CONFIG_ADD(b, b->spec.linux_.devices, b->spec.linux_.n_devices);
-	*device = (struct spec_device){.type = S_ISCHR(st.st_mode) ? 'c' : 'b',
-				       .path = inside ? inside : host,
-				       .major = major(st.st_rdev),
-				       .minor = minor(st.st_rdev),
-				       .has_file_mode = true,
-				       .file_mode = st.st_mode & 0777};
-	CONFIG_ADD(b, b->resources.devices, b->resources.n_devices) = (struct spec_device_rule){
-	    .allow = true, .type = device->type, .major = device->major, .minor = device->minor, .access = bits};
+	CONFIG_ADD(b, b->resources.devices, b->resources.n_devices) =
+	    (struct spec_device_rule){.allow = true,
+				      .type = S_ISCHR(st.st_mode) ? 'c' : 'b',
+				      .major = major(st.st_rdev),
+				      .minor = minor(st.st_rdev),
+				      .access = bits};
+	/* In a user namespace no node can be made: the host's is bound, which config.json has a device for only under its own name. */
+	if (inside && !str_equal(inside, host) && !is_on_host_ids(b)) {
+		struct spec_mount mount = {.destination = inside, .type = "bind", .source = host};
+
+		CONFIG_ADD(b, mount.options, mount.n_options) = "bind";
+		CONFIG_ADD(b, mount.options, mount.n_options) = "ro"; /* the node, not what is written to it */
+		CONFIG_ADD(b, mount.options, mount.n_options) = "nosuid";
+		CONFIG_ADD(b, mount.options, mount.n_options) = "noexec";
+		CONFIG_ADD(b, b->device_mounts, b->n_device_mounts) = mount;
+		return 0;
+	}
+	CONFIG_ADD(b, b->spec.linux_.devices, b->spec.linux_.n_devices) =
+	    (struct spec_device){.type = S_ISCHR(st.st_mode) ? 'c' : 'b',
+				 .path = inside ? inside : host,
+				 .major = major(st.st_rdev),
+				 .minor = minor(st.st_rdev),
+				 .has_file_mode = true,
+				 .file_mode = st.st_mode & 0777};
 	return 0;
 }
 

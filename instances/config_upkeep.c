@@ -104,6 +104,9 @@ int config_build_upkeep(struct config_builder *b)
 	b->holm.input = o->interactive;
 	b->holm.notify = o->notify;
 	for (size_t i = 0; i < o->n_after; i++)
+		if (o->name && str_equal(o->after[i], o->name))
+			return error_refuse(b->e, ERROR_USAGE, "--after '%s': that is itself", o->name);
+	for (size_t i = 0; i < o->n_after; i++)
 		CONFIG_ADD(b, b->holm.after, b->holm.n_after) = o->after[i];
 	return 0;
 }

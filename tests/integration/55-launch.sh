@@ -93,7 +93,9 @@ option '--user with a group' '.process.user | [.uid, .gid]' '[1000,0]' -u user:r
 option 'its HOME' '.process.env | map(select(startswith("HOME="))) | join(" ")' HOME=/home -u user
 option --tmpfs '.mounts[-1] | [.destination, .type, .options[-1]] | join(" ")' '/run tmpfs size=1m' --tmpfs /run:size=1m
 option --volume '.mounts[-1] | [.destination, .source] | join(" ")' "/mnt $work" -v "$work:/mnt:ro"
-option --device '.linux.devices[0].path' /dev/zero2 --device /dev/zero:/dev/zero2:r
+option --device '.linux.devices[0].path' /dev/zero --device /dev/zero
+option '--device under another name' '.mounts[-1] | [.source, .destination] | join(" ")' '/dev/zero /dev/zero2' --device /dev/zero:/dev/zero2:r
+option 'and without a user namespace' '.linux.devices[0].path' /dev/zero2 --userns host --device /dev/zero:/dev/zero2:r
 option 'its rule' '.linux.resources.devices[-1] | [.allow, .access] | tostring' '[true,"r"]' --device /dev/zero:/dev/zero2:r
 option --cap-add '.process.capabilities.bounding | index("CAP_NET_ADMIN") != null' true --cap-add net_admin
 option --cap-drop '.process.capabilities | .bounding // [] | length' 0 --cap-drop ALL
@@ -104,7 +106,8 @@ option 'a capability for an ordinary user' .process.capabilities.ambient '["CAP_
 option --read-only .root.readonly true --read-only
 option '--userns host' '[.linux.namespaces[].type] | index("user")' null --userns host
 option '--seccomp unconfined' .linux.seccomp null --seccomp unconfined
-option --apparmor .process.apparmorProfile unconfined --apparmor unconfined
+option --apparmor .process.apparmorProfile web --apparmor web
+option 'no AppArmor profile' .process.apparmorProfile null --apparmor unconfined
 option --sysctl '.linux.sysctl["net.ipv4.ip_forward"]' 1 --sysctl net.ipv4.ip_forward=1
 option --ulimit '.process.rlimits[0] | [.type, .soft, .hard] | join(" ")' 'RLIMIT_NOFILE 10 20' --ulimit nofile=10:20
 option --new-privileges '.process.noNewPrivileges // false' false --new-privileges
@@ -169,6 +172,8 @@ refused 'a sysctl' 'NAME=VALUE' --sysctl x
 refused 'a limit' "did you mean 'NOFILE'\?" --ulimit nofiles=1
 refused "Docker's form of a profile" 'a profile for Docker' --seccomp <(echo '{"defaultAction": "SCMP_ACT_ERRNO", "archMap": []}')
 refused 'a working folder' 'must be absolute' -w tmp
+refused 'one process, where a start needs two' '--userns host' --pids 1
+refused 'to come after itself' 'that is itself' --after "$prefix-refused"
 refused 'a variable' 'KEY=VALUE' -e =x
 refused '--rm with --restart' "can't be restarted" --rm --restart always
 refuses 'a name' "invalid instance name '-x'" holm launch --name=-x --rootfs "$rootfs" true
@@ -189,6 +194,14 @@ refuses 'a name twice' "there is an instance '$prefix-twice' already" launch twi
 refuses 'a similar name' "did you mean '$prefix-twice'" holm inspect "$prefix-twise"
 check 'the first is unharmed' holm exec "$prefix-twice" true
 holm remove -f "$prefix-twice"
+
+# --- a device under another name ---------------------------------------------------------------------------------------------------
+
+holm launch --name "$prefix-device" --network none --rootfs "$rootfs" --device /dev/full:/dev/brim:rw -- \
+	sh -c 'echo x >/dev/brim; echo $?; chmod 600 /dev/brim; ls -l /dev/brim | cut -c1-10' >/dev/null
+holm wait "$prefix-device" >/dev/null
+is 'it is the device, and not its mode' "$(holm logs --stdout "$prefix-device")" "1"$'\n'"$(stat -c %A /dev/full)"
+holm remove "$prefix-device"
 
 # --- hostile roots: names of users ------------------------------------------------------------------------------------------------
 
