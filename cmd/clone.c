@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "instances/clone.h"
+#include "cmd/each.h"
 #include "cmd/output.h"
 #include "cmd/verbs.h"
 #include "instances/quiet.h"
@@ -23,9 +24,12 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	const struct clone_request request = {.name = operands[1], .snapshot = o->snapshot, .no_ports = o->no_publish};
 	auto_instance source = INSTANCE_INIT, clone = INSTANCE_INIT;
 	auto_store store = STORE_INIT;
-	int r = quiet_open(&call->runtime, operands[0], &source, &store, e);
+	const char *name;
+	int r = each_one(call, operands[0], &name, e);
 
 	(void)n;
+	if (!r)
+		r = quiet_open(&call->runtime, name, &source, &store, e);
 	if (!r)
 		r = clone_make(&call->runtime, &source, &store, &request, &clone, e);
 	if (r) {
@@ -44,8 +48,9 @@ const struct verb verb_clone = {
     .min = 2,
     .max = 2,
     VERB_OPTIONS(struct clone_options, rows),
-    .text =
-	"Both share what NAME wrote until now; a running one is frozen while that is copied.  NEW has its own ids,\n"
-	"host name, MAC and address; volumes are shared, and so are ports, which only one of both can publish.",
+    .text = "NAME may be a pattern that stands for one.\n"
+	    "Both share what NAME wrote until now; a running one is frozen "
+	    "while that is copied.  NEW has its own ids,\n"
+	    "host name, MAC and address; volumes are shared, and so are ports, which only one of both can publish.",
     .run = run,
 };

@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "cmd/each.h"
 #include "cmd/output.h"
 #include "cmd/verbs.h"
 #include "instances/quiet.h"
@@ -142,9 +143,12 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	struct layers layers = {.copy = PUSH_INIT};
 	struct image image;
 	auto_str out = STR_INIT;
-	int r = quiet_open(&call->runtime, operands[0], &i, &store, e);
+	const char *name;
+	int r = each_one(call, operands[0], &name, e);
 
 	(void)n;
+	if (!r)
+		r = quiet_open(&call->runtime, name, &i, &store, e);
 	if (!r)
 		r = commit(call, &i, &store, operands[1], options, &push, &layers, &image, e);
 	for (size_t k = 0; k < layers.n; k++)
@@ -166,6 +170,8 @@ const struct verb verb_commit = {
     .min = 2,
     .max = 2,
     VERB_OPTIONS(struct commit_options, rows),
-    .text = "What it wrote becomes layers above its image.  A running one is frozen while that is copied.",
+    .text = "NAME may be a pattern that stands for one.\n"
+	    "What it wrote becomes layers above its image.  A running one "
+	    "is frozen while that is copied.",
     .run = run,
 };

@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "cmd/each.h"
 #include "cmd/verbs.h"
 #include "instances/inside.h"
 #include "storage/store.h"
@@ -259,7 +260,9 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 		return error_refuse(e, ERROR_USAGE, "one of both has to be NAME:PATH, in an instance");
 	if (streams && isatty(goes_out ? STDOUT_FILENO : STDIN_FILENO))
 		return error_refuse(e, ERROR_USAGE, "'-' is a terminal, and a tar is meant: use a pipe or a file");
-	r = instance_open(&call->runtime, name, &i, e); /* before anything is read for it */
+	r = each_one(call, name, &name, e);
+	if (!r)
+		r = instance_open(&call->runtime, name, &i, e); /* before anything is read for it */
 	if (!r && streams)
 		r = stage_open(call, &stage, e);
 	if (!r && streams && goes_in)
@@ -282,7 +285,9 @@ const struct verb verb_cp = {
     .max = 2,
     VERB_OPTIONS(struct cp_options, rows),
     .text =
-	"Links are copied, not followed.  A folder whose path ends with '/.' stands for what is in it.  Without\n"
+	"NAME may be a pattern that stands for one.\n"
+	"Links are copied, not followed.  A folder whose path ends with "
+	"'/.' stands for what is in it.  Without\n"
 	"--archive files belong to the caller, or to root of the instance.  What has the name already is replaced.\n"
 	"'-' is a tar on standard output or input, whose members go into the folder PATH.",
     .run = run,

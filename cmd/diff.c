@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "cmd/diff.h"
+#include "cmd/each.h"
 #include "cmd/output.h"
 #include "cmd/verbs.h"
 #include "instances/instance.h"
@@ -151,11 +152,13 @@ static int diff_paths(struct invocation *call, const char *name, const struct di
 static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
 	const struct diff_options *o = options;
+	const char *name;
+	int r = each_one(call, operands[0], &name, e);
 
 	(void)n;
-	if (!o->config)
-		return diff_paths(call, operands[0], o, e);
-	return diff_config(call, operands[0], o->all, e);
+	if (r)
+		return r;
+	return o->config ? diff_config(call, name, o->all, e) : diff_paths(call, name, o, e);
 }
 
 const struct verb verb_diff = {
@@ -165,7 +168,9 @@ const struct verb verb_diff = {
     .min = 1,
     .max = 1,
     VERB_OPTIONS(struct diff_options, rows),
-    .text = "A: added, C: changed, D: removed.  With --config, a line for each setting that is not the same "
+    .text = "NAME may be a pattern that stands for one.\n"
+	    "A: added, C: changed, D: removed.  With --config, a line for "
+	    "each setting that is not the same "
 	    "everywhere: FILE\n"
 	    "is config.json, RECORD what the run was started with and told since, KERNEL what is in force.",
     .run = run,

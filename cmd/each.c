@@ -212,8 +212,8 @@ static int sum_up(const struct schedule *s, struct error *e)
 	return error_refuse(e, s->last.kind, "%zu of %zu instances failed", s->n_failed, s->selection->n);
 }
 
-int each_instance(struct invocation *call, const struct each_options *options, char **patterns, size_t n_patterns,
-		  enum each_order order, work_fn *work, const void *data, struct error *e)
+static int select_asked(struct invocation *call, const struct each_options *options, char **patterns, size_t n_patterns,
+			struct selection *ret, struct error *e)
 {
 	const struct select_request request = {
 	    .patterns = (const char *const *)patterns,
@@ -222,6 +222,53 @@ int each_instance(struct invocation *call, const struct each_options *options, c
 	    .n_labels = options->n_labels,
 	    .all = options->all,
 	};
+
+	return select_instances(&call->runtime, &request, call->arena, ret, e);
+}
+
+int each_select(struct invocation *call, const struct each_options *options, char **patterns, size_t n_patterns,
+		const char *const **ret, size_t *ret_n, struct error *e)
+{
+	struct selection selection;
+	int r = select_asked(call, options, patterns, n_patterns, &selection, e);
+
+	if (r)
+		return r;
+	*ret = selection.names;
+	*ret_n = selection.n;
+	return 0;
+}
+
+int each_refuse_many(const char *operand, const char *const *names, size_t n, struct error *e)
+{
+	auto_str list = STR_INIT;
+
+	for (size_t i = 0; i < n && i < 8; i++)
+		str_addf(&list, "%s'%s'", i ? ", " : "", names[i]);
+	return error_refuse(e, ERROR_USAGE, "'%s' stands for %s%s: this verb takes one of them", operand,
+			    str_peek(&list), n > 8 ? " ..." : "");
+}
+
+int each_one(struct invocation *call, const char *operand, const char **ret, struct error *e)
+{
+	char *pattern = (char *)operand;
+	const char *const *names;
+	size_t n;
+	int r;
+
+	*ret = operand;
+	if (!select_is_pattern(operand))
+		return 0;
+	r = each_select(call, &(const struct each_options){0}, &pattern, 1, &names, &n, e);
+	if (r)
+		return r;
+	*ret = names[0];
+	return n == 1 ? 0 : each_refuse_many(operand, names, n, e);
+}
+
+int each_instance(struct invocation *call, const struct each_options *options, char **patterns, size_t n_patterns,
+		  enum each_order order, work_fn *work, const void *data, struct error *e)
+{
 	unsigned parallel = options->parallel ? options->parallel : PARALLEL_DEFAULT;
 	struct selection selection;
 	struct schedule s = {.call = call,
@@ -230,7 +277,7 @@ int each_instance(struct invocation *call, const struct each_options *options, c
 			     .data = data,
 			     .strict = order == EACH_FORWARD,
 			     .last = ERROR_INIT};
-	int r = select_instances(&call->runtime, &request, call->arena, &selection, e);
+	int r = select_asked(call, options, patterns, n_patterns, &selection, e);
 
 	if (r)
 		return r;

@@ -42,6 +42,16 @@ int each_instance(struct invocation *call, const struct each_options *options, c
 		  int (*work)(struct invocation *call, struct instance *instance, const void *data, struct error *e),
 		  const void *data, struct error *e) must_check;
 
+/* Who each_instance() would work on: names in arena, sorted. */
+int each_select(struct invocation *call, const struct each_options *options, char **patterns, size_t n_patterns,
+		const char *const **ret, size_t *ret_n, struct error *e) must_check;
+
+/* For verbs that take one: a name, as it is, or a pattern that stands for one instance; ERROR_USAGE names them when there are more. */
+int each_one(struct invocation *call, const char *operand, const char **ret, struct error *e) must_check;
+
+/* Says that operand stands for more than one; returns -errno. */
+int each_refuse_many(const char *operand, const char *const *names, size_t n, struct error *e) must_check;
+
 /*
  * Is that operand a container's id, and no instance's name or pattern?  Containers that are nobody's instances are an engine's, or
  * were made by create and run.

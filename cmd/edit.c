@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "cmd/each.h"
 #include "cmd/output.h"
 #include "instances/change.h"
 #include "instances/status.h"
@@ -81,12 +82,14 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 {
 	auto_free char *config = NULL, *text = NULL;
 	auto_instance i = INSTANCE_INIT;
-	const char *path;
+	const char *path, *name;
 	size_t size = 0;
 	int r;
 
 	(void)options, (void)n;
-	r = instance_open(&call->runtime, operands[0], &i, e);
+	r = each_one(call, operands[0], &name, e);
+	if (!r)
+		r = instance_open(&call->runtime, name, &i, e);
 	if (r)
 		return r;
 	path = arena_format(call->arena, "%s/" EDITED, i.path);
@@ -120,7 +123,9 @@ const struct verb verb_edit = {
     .operands = "NAME",
     .min = 1,
     .max = 1,
-    .text = "Opens it in $VISUAL, $EDITOR or vi.  What comes out is checked before anything changes; what can be "
+    .text = "NAME may be a pattern that stands for one.\n"
+	    "Opens it in $VISUAL, $EDITOR or vi.  What comes out is "
+	    "checked before anything changes; what can be "
 	    "changed at\n"
 	    "once is, and what needs a restart is named.",
     .run = run,

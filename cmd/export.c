@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "cmd/each.h"
 #include "cmd/verbs.h"
 #include "instances/quiet.h"
 
@@ -21,12 +22,14 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	const struct export_request request = {.file = operands[1], .all = o->all};
 	auto_instance i = INSTANCE_INIT;
 	auto_store store = STORE_INIT;
+	const char *name;
 	int r;
 
 	(void)n;
 	if (str_equal(request.file, "-") && isatty(STDOUT_FILENO))
 		return error_refuse(e, ERROR_USAGE, "standard output is a terminal: name a file, or a pipe");
-	r = quiet_open(&call->runtime, operands[0], &i, &store, e)
+	r = each_one(call, operands[0], &name, e)
+		?: quiet_open(&call->runtime, name, &i, &store, e)
 		?: export_make(&call->runtime, &i, &store, &request, e);
 	if (r)
 		error_context(e, "export '%s'", operands[0]);
@@ -40,8 +43,9 @@ const struct verb verb_export = {
     .min = 2,
     .max = 2,
     VERB_OPTIONS(struct export_options, rows),
-    .text =
-	"One tar with sums for 'holm import'; '-' is standard output.  A running one is frozen while what it wrote\n"
-	"since its last snapshot is copied.  Volumes and folders of the host are not in it.",
+    .text = "NAME may be a pattern that stands for one.\n"
+	    "One tar with sums for 'holm import'; '-' is standard output.  "
+	    "A running one is frozen while what it wrote\n"
+	    "since its last snapshot is copied.  Volumes and folders of the host are not in it.",
     .run = run,
 };

@@ -95,7 +95,6 @@ int match_running(struct invocation *call, const struct each_options *options, c
 int match_one(struct invocation *call, const char *operand, const char **ret, struct error *e)
 {
 	char *pattern = (char *)operand, **ids;
-	auto_str names = STR_INIT;
 	size_t n;
 	int r;
 
@@ -106,10 +105,5 @@ int match_one(struct invocation *call, const char *operand, const char **ret, st
 	if (r)
 		return r;
 	*ret = ids[0];
-	if (n == 1)
-		return 0;
-	for (size_t i = 0; i < n && i < 8; i++)
-		str_addf(&names, "%s'%s'", i ? ", " : "", ids[i]);
-	return error_refuse(e, ERROR_USAGE, "'%s' stands for %s%s: this verb takes one of them", operand,
-			    str_peek(&names), n > 8 ? " ..." : "");
+	return n == 1 ? 0 : each_refuse_many(operand, (const char *const *)ids, n, e);
 }

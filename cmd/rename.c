@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cmd/each.h"
 #include "cmd/verbs.h"
 #include "instances/config.h"
 #include "instances/ids.h"
@@ -37,7 +38,9 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	int r;
 
 	(void)options, (void)n;
-	r = instance_open(&call->runtime, operands[0], &i, e);
+	r = each_one(call, operands[0], &old, e);
+	if (!r)
+		r = instance_open(&call->runtime, old, &i, e);
 	if (!r)
 		r = instance_lock(&i, e);
 	if (!r)
@@ -62,6 +65,7 @@ const struct verb verb_rename = {
     .operands = "NAME NEW",
     .min = 2,
     .max = 2,
-    .text = "Its host name changes with it where it was the same.",
+    .text = "NAME may be a pattern that stands for one.\n"
+	    "Its host name changes with it where it was the same.",
     .run = run,
 };

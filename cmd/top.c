@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cmd/match.h"
 #include "cmd/screen.h"
 #include "cmd/sparkline.h"
 #include "cmd/usage.h"
@@ -16,11 +17,13 @@
 struct top_options {
 	int64_t interval; /* ns */
 	const char *sort;
+	struct each_options each;
 };
 
 static const struct option rows[] = {
     OPTION(struct top_options, interval, "interval", 'i', DURATION, "TIME", "time between two looks (1s)"),
     OPTION(struct top_options, sort, "sort", 's', STRING, "COLUMN", "column to sort by at first (cpu)"),
+    EACH_LABEL(struct top_options),
 };
 
 #define SECOND INT64_C(1000000000)
@@ -407,8 +410,6 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	__attribute__((cleanup(release))) struct top top = {
 	    .call = call,
 	    .screen = SCREEN_INIT,
-	    .ids = operands,
-	    .n_ids = n,
 	    .interval = o->interval,
 	    .cpus = usage_cpus(),
 	    .colour = !no_colour || !*no_colour,
@@ -419,6 +420,8 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	if (!r)
 		r = usage_check_interval(&top.interval, e);
 	if (!r)
+		r = match_running(call, &o->each, operands, n, &top.ids, &top.n_ids, e);
+	if (!r)
 		r = look(&top, true, e);
 	if (!r)
 		r = screen_open(&top.screen, true, e);
@@ -428,7 +431,7 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 const struct verb verb_top = {
     .name = "top",
     .summary = "show what containers use, on the whole terminal",
-    .operands = "[ID...]",
+    .operands = "[ID|PATTERN...]",
     .min = 0,
     .max = VERB_ANY_OPERANDS,
     VERB_OPTIONS(struct top_options, rows),

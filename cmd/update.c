@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "cmd/each.h"
+#include "instances/config.h"
 #include "instances/status.h"
 #include "spec/json.h"
 #include "cmd/cgroup2.h"
@@ -21,6 +22,8 @@ struct update_options {
 	const char **allowed, **denied; /* device rules */
 	size_t n_allowed, n_denied;
 	struct spec_resources resources;
+	const char *cpus;
+	struct spec_unsigned cpu_weight;
 	struct spec_number ignored;
 	bool this_run;
 	struct each_options each;
@@ -33,9 +36,12 @@ struct update_options {
 static const struct option rows[] = {
     OPTION(struct update_options, file, "resources", 'r', STRING, "FILE",
 	   "take linux.resources from FILE, or - for standard input"),
-    LIMIT(memory.limit, "memory", SIZE, "BYTES", "memory limit"),
+    OPTION(struct update_options, resources.memory.limit, "memory", 'm', SIZE, "BYTES", "memory limit"),
     LIMIT(memory.reservation, "memory-reservation", SIZE, "BYTES", "memory that is kept when the host runs short"),
     LIMIT(memory.swap, "memory-swap", SIZE, "BYTES", "memory and swap together; -1: no limit"),
+    OPTION(struct update_options, cpus, "cpus", 'c', STRING, "N", "processors it can use at most: 2, 0.5"),
+    OPTION(struct update_options, cpu_weight, "cpu-weight", 0, UNSIGNED, "N",
+	   "its share when processors are scarce, 1 to 10000 (100)"),
     LIMIT(cpu.shares, "cpu-share", UNSIGNED, "N", "weight against other containers"),
     LIMIT(cpu.quota, "cpu-quota", NUMBER, "US", "CPU time per period, in microseconds; -1: no limit"),
     LIMIT(cpu.period, "cpu-period", UNSIGNED, "US", "length of the period, in microseconds"),
@@ -43,10 +49,12 @@ static const struct option rows[] = {
     LIMIT(cpu.idle, "cpu-idle", NUMBER, "0|1", "1: run only when nothing else wants to"),
     LIMIT(cpu.realtime_period, "cpu-rt-period", UNSIGNED, "US", "period of realtime scheduling"),
     LIMIT(cpu.realtime_runtime, "cpu-rt-runtime", NUMBER, "US", "realtime CPU time per period"),
-    LIMIT(cpu.cpus, "cpuset-cpus", STRING, "LIST", "CPUs it may use, such as 0-3,7"),
+    LIMIT(cpu.cpus, "cpuset", STRING, "LIST", "CPUs it may use, such as 0-3,7"),
+    LIMIT(cpu.cpus, "cpuset-cpus", STRING, "LIST", "the same"),
     LIMIT(cpu.mems, "cpuset-mems", STRING, "LIST", "memory nodes it may use"),
     LIMIT(block_io.weight, "blkio-weight", UNSIGNED, "N", "block I/O weight, 10 to 1000"),
-    LIMIT(pids.limit, "pids-limit", NUMBER, "N", "number of processes; -1: no limit"),
+    LIMIT(pids.limit, "pids", NUMBER, "N", "number of processes; -1: no limit"),
+    LIMIT(pids.limit, "pids-limit", NUMBER, "N", "the same"),
     OPTION(struct update_options, l3_cache_schema, "l3-cache-schema", 0, STRING, "SCHEMA", "Intel RDT cache schema"),
     OPTION(struct update_options, mem_bw_schema, "mem-bw-schema", 0, STRING, "SCHEMA",
 	   "Intel RDT memory bandwidth schema"),
@@ -180,7 +188,12 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 		log_warning("limits of kernel memory are ignored: kernels have none any more");
 	if (!o->resources.pids.limit.value) /* callers of runc write 0 for no change */
 		o->resources.pids.limit.present = false;
-	r = cgroup2_add(&o->cgroup2, call->arena, &o->resources, e);
+	if (o->cpus)
+		r = config_set_cpus(&o->resources, o->cpus, e);
+	if (!r && o->cpu_weight.present)
+		r = config_set_cpu_weight(&o->resources, o->cpu_weight.value, e);
+	if (!r)
+		r = cgroup2_add(&o->cgroup2, call->arena, &o->resources, e);
 	if (!r)
 		r = parse_devices(o, call->arena, &update, e);
 	if (!r && o->file) {

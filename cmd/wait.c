@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <time.h>
 
-#include "cmd/each.h"
+#include "cmd/match.h"
 #include "cmd/output.h"
 #include "cmd/verbs.h"
 #include "instances/status.h"
@@ -11,6 +11,7 @@ enum wait_for { WAIT_STOPPED, WAIT_RUNNING, WAIT_HEALTHY };
 struct wait_options {
 	int64_t timeout;
 	int until; /* enum wait_for */
+	struct each_options each;
 };
 
 static const char *const states[] = {
@@ -19,6 +20,8 @@ static const char *const states[] = {
 static const struct option rows[] = {
     OPTION_CHOSEN(struct wait_options, until, "for", 0, states, "what to wait for (stopped)"),
     OPTION(struct wait_options, timeout, "timeout", 't', DURATION, "TIME", "give up after this time"),
+    OPTION(struct wait_options, each.all, "all", 'a', FLAG, NULL, "all instances"),
+    EACH_LABEL(struct wait_options),
 };
 
 static int64_t now(void)
@@ -82,30 +85,40 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 {
 	const struct wait_options *o = options;
 	int64_t end = o->timeout ? now() + o->timeout : 0;
+	bool asked = match_is_asked(&o->each, operands, n);
+	const char *const *names = (const char *const *)operands;
+	int r = 0;
 
-	for (size_t k = 0; k < n; k++) {
-		int status = 0, r = wait_one(call, operands[k], o, end, &status, e);
+	if (!n && !asked)
+		return verb_refuse_none(call->verb, "a minimum of", e);
+	if (asked)
+		r = each_select(call, &o->each, operands, n, &names, &n, e);
+	for (size_t k = 0; !r && k < n; k++) {
+		int status = 0;
 
+		r = wait_one(call, names[k], o, end, &status, e);
 		if (!r && o->until == WAIT_STOPPED)
-			r = output_write(arena_format(call->arena, "%d\n", status), e);
+			r = output_write(asked ? arena_format(call->arena, "%s %d\n", names[k], status)
+					       : arena_format(call->arena, "%d\n", status),
+					 e);
 		if (r)
 			return r;
 		if (status)
 			call->status = status > 0 && status < 256 ? status : 255;
 	}
-	return 0;
+	return r;
 }
 
 const struct verb verb_wait = {
     .name = "wait",
     .summary = "wait until instances have stopped, run, or are healthy",
     .operands = "NAME...",
-    .min = 1,
+    .min = 0,
     .max = VERB_ANY_OPERANDS,
     VERB_OPTIONS(struct wait_options, rows),
     .failure = 255,
-    .text =
-	"Prints the exit status of each that has stopped; holm's own is the last one that is not 0, or 255 when holm\n"
-	"itself failed or the time was over.",
+    .text = "Prints the exit status of each that has stopped, with its name where a pattern or a label is given; "
+	    "holm's own is\n"
+	    "the last one that is not 0, or 255 when holm itself failed or the time was over.",
     .run = run,
 };

@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "cmd/inspect.h"
+#include "cmd/each.h"
 #include "cmd/output.h"
 #include "cmd/usage.h"
 #include "cmd/verbs.h"
@@ -25,9 +26,18 @@ enum { LAST_LINES = 8, RIVALS = 3 };
 
 struct why {
 	struct invocation *call;
-	struct instance instance;
+	const struct instance *instance;
 	struct instance_state state;
 	struct str out;
+};
+
+struct why_options {
+	struct each_options each;
+};
+
+static const struct option rows[] = {
+    OPTION(struct why_options, each.all, "all", 'a', FLAG, NULL, "all instances"),
+    EACH_LABEL(struct why_options),
 };
 
 static void say(struct why *w, const char *format, ...) printf_like(2, 3);
@@ -50,10 +60,10 @@ static void tell_state(struct why *w)
 	const struct instance_state *s = &w->state;
 	const char *health = monitor_health_name(s->monitor.health);
 
-	say(w, "%s is %s%s%s%s", w->instance.name, instance_status_name(s->status), health ? ", " : "",
+	say(w, "%s is %s%s%s%s", w->instance->name, instance_status_name(s->status), health ? ", " : "",
 	    health ? health : "", s->monitor.ready ? "" : ", and has not said that it is ready");
-	if (s->status == INSTANCE_STOPPED && !w->instance.record.up)
-		say(w, "  nobody wants it to run: 'holm start %s'", w->instance.name);
+	if (s->status == INSTANCE_STOPPED && !w->instance->record.up)
+		say(w, "  nobody wants it to run: 'holm start %s'", w->instance->name);
 	if (s->monitor.phase == MONITOR_WAITING) {
 		char time[INSPECT_TIME_SIZE];
 
@@ -82,7 +92,7 @@ static const struct {
 
 static void tell_end(struct why *w)
 {
-	auto_free char *line = history_last(&w->instance);
+	auto_free char *line = history_last(w->instance);
 	auto_json *json = NULL;
 	char time[INSPECT_TIME_SIZE];
 	struct error ignored;
@@ -169,7 +179,7 @@ static void tell_rivals(struct why *w, const struct usage_look *before, const st
 			double value = usage_value(column, usage_find(before, &now->rows[i]), &now->rows[i],
 						   now->when - before->when, usage_cpus());
 
-			if (!told[i] && !str_equal(now->rows[i].id, w->instance.name) && !isnan(value) &&
+			if (!told[i] && !str_equal(now->rows[i].id, w->instance->name) && !isnan(value) &&
 			    value > most) {
 				most = value;
 				best = i;
@@ -191,7 +201,7 @@ static void tell_pressure(struct why *w, const struct usage_look *before, const 
 	for (size_t i = 0; i < now->n; i++) {
 		const struct usage *row = &now->rows[i];
 
-		if (!str_equal(row->id, w->instance.name))
+		if (!str_equal(row->id, w->instance->name))
 			continue;
 		tell_limits(w, &row->stats);
 		for (size_t k = 0; k < ARRAY_SIZE(pressures); k++) {
@@ -216,7 +226,7 @@ static int tell_now(struct why *w, struct error *e)
 	if (!w->state.has_container || w->state.container.status == CONTAINER_STOPPED)
 		return 0;
 	if (w->state.container.status == CONTAINER_PAUSED)
-		say(w, "it is paused: 'holm resume %s' lets it go on", w->instance.name);
+		say(w, "it is paused: 'holm resume %s' lets it go on", w->instance->name);
 	r = usage_read(&w->call->runtime, NULL, 0, false, &before, e);
 	nanosleep(&pause, NULL);
 	if (!r)
@@ -243,7 +253,7 @@ static int tell_log(struct why *w, struct error *e)
 	uint64_t offset;
 	int r;
 
-	folder = openat(w->instance.folder, "log", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	folder = openat(w->instance->folder, "log", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (folder < 0)
 		return 0;
 	r = log_find_tail(folder, printer.streams, LAST_LINES, &from, &printer.skip, e);
@@ -261,14 +271,12 @@ static int tell_log(struct why *w, struct error *e)
 	return r == -EPIPE ? 0 : r;
 }
 
-static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
+static int tell_why(struct invocation *call, struct instance *i, const void *data, struct error *e)
 {
-	struct why w = {.call = call, .instance = INSTANCE_INIT};
-	int r = instance_open(&call->runtime, operands[0], &w.instance, e);
+	struct why w = {.call = call, .instance = i};
+	int r = instance_look(&call->runtime, i, call->arena, &w.state, e);
 
-	(void)options, (void)n;
-	if (!r)
-		r = instance_look(&call->runtime, &w.instance, call->arena, &w.state, e);
+	(void)data;
 	if (!r) {
 		tell_state(&w);
 		r = tell_now(&w, e);
@@ -280,17 +288,26 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	if (!r)
 		r = tell_log(&w, e);
 	str_release(&w.out);
-	instance_release(&w.instance);
 	return r;
+}
+
+static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
+{
+	const struct why_options *o = options;
+
+	return each_instance(call, &o->each, operands, n, EACH_ALONE, tell_why, NULL, e);
 }
 
 const struct verb verb_why = {
     .name = "why",
     .summary = "tell why an instance is slow or dead",
-    .operands = "NAME",
-    .min = 1,
-    .max = 1,
-    .text = "Its state, the limits that it runs into, what it waits for and who else uses that, how it ended the last\n"
+    .operands = "NAME...",
+    .min = 0,
+    .max = VERB_ANY_OPERANDS,
+    VERB_OPTIONS(struct why_options, rows),
+    .text = "NAME may be a pattern.\n"
+	    "Its state, the limits that it runs into, what it waits for and who else uses "
+	    "that, how it ended the last\n"
 	    "time, and its last words.",
     .run = run,
 };

@@ -86,6 +86,18 @@ check 'kill by label' holm kill --label part=api HUP
 check 'reaches those' wait_instance api2 failed
 check 'and those that handle it' wait_for 10 has_output api1 hup
 refuses 'kill of a label that nobody has' "has the label 'part=no'" holm kill --label part=no
+is 'wait says of whom, where it is not by name' "$(holm wait "$prefix-api2*")" "$prefix-api2 4"
+is 'wait takes labels' "$(holm wait --label part=api --for stopped --timeout 100ms 2>&1 | grep -c 'the time is over')" 1
+is 'why takes labels' "$(holm why --label part=api | grep -c "^$prefix-api[12] is ")" 2
+holm update --label part=api -m 48M --cpus 0.5 --pids 77
+fact "update takes labels, and launch's options" "$(holm inspect --label part=api)" \
+	'[.[].config.linux.resources | [.memory.limit, .cpu.quota, .pids.limit]] | unique | tostring' '[[50331648,50000,77]]'
+for verb in edit diff 'diff --config' "rename %s $prefix-new" "clone %s $prefix-new" "export %s -" "commit %s $prefix:new" "cp %s:/etc/passwd $work/new"; do
+	# shellcheck disable=SC2059,SC2086 # words
+	refuses "${verb%% *} takes one" "stands for '$prefix-api1', '$prefix-api2': this verb takes one of them" \
+		holm $([[ $verb == *%s* ]] && printf "$verb" "$prefix-api[12]" || echo "$verb $prefix-api[12]")
+done
+check 'by a pattern, too' holm cp "$prefix-*i1:/etc/passwd" "$work/new"
 holm remove --force --label part=api
 check 'remove by label' holm remove --force --label tier=web
 is 'they are gone' "$(names)" 'data '

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# where: host bare
 # timeout: 300
 #
 # Who stays while an instance runs: what is written is never lost, whatever is killed; ends and restarts.
