@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 
 #include "base/arena.h"
 #include "base/fd.h"
 #include "base/str.h"
 #include "storage/copy.h"
+#include "storage/layer.h"
 
 /* One folder in each layer that has a part of it, highest first. */
 struct stack {
@@ -43,14 +43,6 @@ static void close_stack(struct stack *stack)
 		fd_close(stack->fds[i]);
 	free(stack->fds);
 	*stack = (struct stack){0};
-}
-
-static bool is_opaque(int folder)
-{
-	char value[8];
-
-	return (fgetxattr(folder, "trusted.overlay.opaque", value, sizeof(value)) > 0 && *value == 'y') ||
-	       (fgetxattr(folder, "user.overlay.opaque", value, sizeof(value)) > 0 && *value == 'y');
 }
 
 static bool is_whiteout(const struct stat *st)
@@ -91,7 +83,7 @@ static int look(const struct walk *w, const struct stack *stack, const char *nam
 			ret->folders.fds = malloc(w->room * sizeof(*ret->folders.fds));
 		if (!ret->folders.fds)
 			return error_system(e, ENOMEM, "look at '%s'", name);
-		ret->cut = is_opaque(fd);
+		ret->cut = layer_is_opaque(fd);
 		ret->folders.fds[ret->folders.n++] = take_fd(&fd);
 	}
 	return 0;

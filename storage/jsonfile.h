@@ -14,6 +14,13 @@
 /* Not a symlink.  ERROR_NOT_FOUND: there is no such file. */
 int jsonfile_read(int folder, const char *name, struct json **ret, struct error *e) must_check;
 
+/*
+ * The same, for an object with a list of SHA-256 digests (or of other strings) that may be long: libjansson takes a microsecond for each,
+ * which every start would feel.
+ */
+int jsonfile_read_digests(int folder, const char *name, const char *key, struct arena *arena, const char ***ret_list,
+			  size_t *ret_n, struct json **ret, struct error *e) must_check;
+
 /* All or nothing; finishes the writer. */
 int jsonfile_write(int folder, const char *name, struct json_writer *w, struct error *e) must_check;
 

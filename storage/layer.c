@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "base/fd.h"
 #include "base/str.h"
@@ -16,29 +17,11 @@
 
 enum { RECORD_MAX = 4096 };
 
-static int refuse_missing(const struct store *store, const char *id, struct error *e)
-{
-	error_refuse(e, ERROR_NOT_FOUND, "there is no layer %.64s in '%s'", id, store->path);
-	return -ENOENT;
-}
+static const struct store_kind kind = {"layers", "layer"};
 
-/* Opens layers/ID/NAME. */
 static int open_in(const struct store *store, const char *id, const char *name, int flags, int *ret_fd, struct error *e)
 {
-	char path[8 + STORE_HEX_SIZE + 64];
-	int fd;
-
-	if (!store_is_hex(id))
-		return error_refuse(e, ERROR_INVALID, "'%.80s' is not a layer's id", id);
-	if (store->fd < 0)
-		return refuse_missing(store, id, e);
-	snprintf(path, sizeof(path), "layers/%s%s%s", id, *name ? "/" : "", name);
-	fd = openat(store->fd, path, flags | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? refuse_missing(store, id, e)
-				       : error_system(e, errno, "open '%s/%s'", store->path, path);
-	*ret_fd = fd;
-	return 0;
+	return store_open_in(store, &kind, id, name, flags, ret_fd, e);
 }
 
 int layer_open_tree(const struct store *store, const char *id, int *ret_fd, struct error *e)
@@ -53,22 +36,15 @@ int layer_open_frame(const struct store *store, const char *id, int *ret_fd, str
 
 int layer_confirm(const struct store *store, const char *id, struct error *e)
 {
-	struct stat ours, there;
-	auto_fd fd = -1, now = -1;
-	int r = open_in(store, id, "", O_RDONLY | O_DIRECTORY, &fd, e);
+	return store_confirm(store, &kind, id, e);
+}
 
-	if (r)
-		return r;
-	/* Whoever removes it holds the lock until it is gone; whoever comes later sees our pin. */
-	while (flock(fd, LOCK_SH) < 0)
-		if (errno != EINTR)
-			return error_system(e, errno, "lock the layer %s", id);
-	r = open_in(store, id, "", O_PATH | O_DIRECTORY, &now, e);
-	if (r)
-		return r;
-	if (fstat(fd, &ours) < 0 || fstat(now, &there) < 0 || ours.st_ino != there.st_ino)
-		return layer_confirm(store, id, e); /* removed, and made anew */
-	return 0;
+bool layer_is_opaque(int folder)
+{
+	char value[8];
+
+	return (fgetxattr(folder, "trusted.overlay.opaque", value, sizeof(value)) > 0 && *value == 'y') ||
+	       (fgetxattr(folder, "user.overlay.opaque", value, sizeof(value)) > 0 && *value == 'y');
 }
 
 int layer_load(const struct store *store, const char *id, struct layer_info *ret, struct error *e)
@@ -210,21 +186,5 @@ void layer_end(const struct store *store, struct layer_work *work)
 int layer_remove(const struct store *store, const char *id,
 		 int (*is_needed)(const char *id, bool *ret, void *data, struct error *e), void *data, struct error *e)
 {
-	struct store_tmp tmp = STORE_TMP_INIT;
-	auto_fd fd = -1, layers = -1;
-	bool needed = false;
-	int r = open_in(store, id, "", O_RDONLY | O_DIRECTORY, &fd, e);
-
-	if (r)
-		return r;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? -EAGAIN : error_system(e, errno, "lock the layer %s", id);
-	r = is_needed(id, &needed, data, e);
-	if (!r && needed)
-		return -EAGAIN;
-	r = r ?: store_open_folder(store, "layers", false, &layers, e) ?: store_tmp_make(store, "remove", &tmp, e);
-	if (!r && renameat(layers, id, tmp.fd, id) < 0)
-		r = errno == ENOENT ? 0 : error_system(e, errno, "take '%s/layers/%s' away", store->path, id);
-	store_tmp_drop(store, &tmp);
-	return r;
+	return store_remove(store, &kind, id, is_needed, data, e);
 }

@@ -14,6 +14,7 @@
 #ifndef HOLM_STORAGE_LAYER_H
 #define HOLM_STORAGE_LAYER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "storage/store.h"
@@ -26,6 +27,9 @@ int layer_open_frame(const struct store *store, const char *id, int *ret_fd, str
 
 /* After the pin is written: the layer is there and stays.  ERROR_NOT_FOUND: it was removed before the pin. */
 int layer_confirm(const struct store *store, const char *id, struct error *e) must_check;
+
+/* Nothing of lower layers shows through this folder of a layer, which is open (not O_PATH).  The kernel does not ask that of a tree's top. */
+bool layer_is_opaque(int folder);
 
 struct layer_info {
 	uint64_t size;	  /* of the uncompressed tar */

@@ -34,8 +34,9 @@ bool root_exists(int folder)
 int root_load(int folder, struct arena *arena, struct root *ret, struct error *e)
 {
 	auto_json *json = NULL;
-	const char *way;
-	int r = jsonfile_read(folder, ROOT_RECORD, &json, e);
+	const char *way, **layers;
+	size_t n_layers;
+	int r = jsonfile_read_digests(folder, ROOT_RECORD, "layers", arena, &layers, &n_layers, &json, e);
 
 	if (r)
 		return r;
@@ -44,17 +45,20 @@ int root_load(int folder, struct arena *arena, struct root *ret, struct error *e
 	    .digest = jsonfile_string(arena, json, "digest"),
 	    .file = jsonfile_string(arena, json, "file"),
 	    .folder = jsonfile_string(arena, json, "folder"),
+	    .layers = layers,
+	    .n_layers = n_layers,
+	    .first = json_find_uint(json, "first", 0),
 	    .boot = jsonfile_string(arena, json, "boot"),
 	    .size = json_find_int(json, "size", 0),
 	    .inodes = json_find_uint(json, "inodes", 0),
 	    .project = (uint32_t)json_find_uint(json, "project", 0),
 	};
-	ret->layers = jsonfile_strings(arena, json, "layers", &ret->n_layers);
 	ret->pushes = jsonfile_strings(arena, json, "pushes", &ret->n_pushes);
 	way = json_find_string(json, "quota");
 	while (ret->quota < _QUOTA_WAY_N && !str_equal(way, quota_way_name(ret->quota)))
 		ret->quota++;
-	if (ret->quota == _QUOTA_WAY_N || (!ret->n_layers && !ret->file && !ret->folder))
+	if (ret->quota == _QUOTA_WAY_N || (ret->first && ret->first >= ret->n_layers) ||
+	    (!ret->n_layers && !ret->file && !ret->folder))
 		return error_refuse(e, ERROR_INVALID, "'" ROOT_RECORD "' does not say what the root consists of");
 	return 0;
 }
@@ -81,6 +85,8 @@ int root_save(int folder, const struct root *root, struct error *e)
 			json_put_string(&w, strings[i].key, strings[i].value);
 	if (root->n_layers)
 		put_strings(&w, "layers", root->layers, root->n_layers);
+	if (root->first)
+		json_put_uint(&w, "first", root->first);
 	if (root->n_pushes)
 		put_strings(&w, "pushes", root->pushes, root->n_pushes);
 	if (root->size)
@@ -125,7 +131,7 @@ int root_each_lower(const struct store *store, const struct root *root,
 		if (!r)
 			r = each(&fd, root->pushes[i], data, e);
 	}
-	for (size_t i = root->n_layers; i-- && !r;) {
+	for (size_t i = root->n_layers; i-- > root->first && !r;) {
 		auto_fd fd = -1;
 
 		r = layer_open_tree(store, root->layers[i], &fd, e);
@@ -145,7 +151,7 @@ int root_each_lower(const struct store *store, const struct root *root,
 
 size_t root_count_lowers(const struct root *root)
 {
-	return root->n_pushes + root->n_layers + (root->file || root->folder);
+	return root->n_pushes + root->n_layers - root->first + (root->file || root->folder);
 }
 
 /* ---- what lies above ---- */
@@ -275,6 +281,23 @@ static int choose_quota(const struct store *store, int folder, struct root *root
 	return disk_create(folder, ROOT_DISK, root->size, root->inodes, e);
 }
 
+/* overlayfs shows all layers' tops together, whatever their marks say. */
+static int find_first(const struct store *store, struct root *root, struct error *e)
+{
+	root->first = 0;
+	for (size_t i = root->n_layers; i-- > 1 && !root->first;) {
+		auto_fd path = -1, top = -1;
+		int r = layer_open_tree(store, root->layers[i], &path, e);
+
+		if (r)
+			return r;
+		top = openat(path, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (layer_is_opaque(top))
+			root->first = i;
+	}
+	return 0;
+}
+
 /* The pin is written before its layers are looked at for good: see storage/layer.h. */
 static int pin(const struct store *store, int folder, const struct root *root, struct error *e)
 {
@@ -289,11 +312,11 @@ static int create(const struct store *store, int folder, const char *name, struc
 {
 	struct error ignored;
 	auto_fd claim = -1;
-	int r = pin(store, folder, root, e);
+	int r = pin(store, folder, root, e) ?: find_first(store, root, e);
 
 	if (!r)
 		r = choose_quota(store, folder, root, &claim, e);
-	if (!r && (root->quota || root->project))
+	if (!r && (root->quota || root->project || root->first))
 		r = root_save(folder, root, e);
 	claim = fd_close(claim);
 	if (!r)

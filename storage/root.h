@@ -47,6 +47,7 @@ struct root {
 	const char *digest;  /* of the manifest it stood for: "sha256:HEX" */
 	const char **layers; /* diff ids, lowest first */
 	size_t n_layers;
+	size_t first;	     /* of them that shows: its opaque top hides those below */
 	const char *file;    /* or: an image file, absolute */
 	const char *folder;  /* or: a folder of the host, absolute */
 	const char **pushes; /* frozen uppers above those, lowest first: DATA/pushes/ID/tree */

@@ -320,6 +320,75 @@ void store_tmp_drop(const struct store *store, struct store_tmp *tmp)
 	tmp->fd = fd_close(tmp->fd);
 }
 
+/* ---- what is kept ---- */
+
+static int refuse_missing(const struct store *store, const struct store_kind *kind, const char *id, struct error *e)
+{
+	error_refuse(e, ERROR_NOT_FOUND, "there is no %s %.64s in '%s'", kind->noun, id, store->path);
+	return -ENOENT;
+}
+
+int store_open_in(const struct store *store, const struct store_kind *kind, const char *id, const char *name, int flags,
+		  int *ret_fd, struct error *e)
+{
+	char path[16 + STORE_HEX_SIZE + 64];
+	int fd;
+
+	if (!store_is_hex(id))
+		return error_refuse(e, ERROR_INVALID, "'%.80s' is not a %s's id", id, kind->noun);
+	if (store->fd < 0)
+		return refuse_missing(store, kind, id, e);
+	snprintf(path, sizeof(path), "%s/%s%s%s", kind->folder, id, *name ? "/" : "", name);
+	fd = openat(store->fd, path, flags | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? refuse_missing(store, kind, id, e)
+				       : error_system(e, errno, "open '%s/%s'", store->path, path);
+	*ret_fd = fd;
+	return 0;
+}
+
+int store_confirm(const struct store *store, const struct store_kind *kind, const char *id, struct error *e)
+{
+	struct stat ours, there;
+	auto_fd fd = -1, now = -1;
+	int r = store_open_in(store, kind, id, "", O_RDONLY | O_DIRECTORY, &fd, e);
+
+	if (r)
+		return r;
+	/* Whoever removes it holds the lock until it is gone; whoever comes later sees our pin. */
+	while (flock(fd, LOCK_SH) < 0)
+		if (errno != EINTR)
+			return error_system(e, errno, "lock the %s %s", kind->noun, id);
+	r = store_open_in(store, kind, id, "", O_PATH | O_DIRECTORY, &now, e);
+	if (r)
+		return r;
+	if (fstat(fd, &ours) < 0 || fstat(now, &there) < 0 || ours.st_ino != there.st_ino)
+		return store_confirm(store, kind, id, e); /* removed, and made anew */
+	return 0;
+}
+
+int store_remove(const struct store *store, const struct store_kind *kind, const char *id,
+		 int (*is_needed)(const char *id, bool *ret, void *data, struct error *e), void *data, struct error *e)
+{
+	struct store_tmp tmp = STORE_TMP_INIT;
+	auto_fd fd = -1, folder = -1;
+	bool needed = false;
+	int r = store_open_in(store, kind, id, "", O_RDONLY | O_DIRECTORY, &fd, e);
+
+	if (r)
+		return r;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? -EAGAIN : error_system(e, errno, "lock the %s %s", kind->noun, id);
+	r = is_needed(id, &needed, data, e);
+	if (!r && needed)
+		return -EAGAIN;
+	r = r ?: store_open_folder(store, kind->folder, false, &folder, e) ?: store_tmp_make(store, "remove", &tmp, e);
+	if (!r && renameat(folder, id, tmp.fd, id) < 0)
+		r = errno == ENOENT ? 0 : error_system(e, errno, "take '%s/%s/%s' away", store->path, kind->folder, id);
+	store_tmp_drop(store, &tmp);
+	return r;
+}
+
 /* ---- trees ---- */
 
 /* Opens a folder below dirfd that may have a mode that shuts even its owner out. */

@@ -4,6 +4,7 @@
  *
  *	blobs/sha256/HEX	manifests and configurations of images; what HEX says they are
  *	layers/HEX/		an unpacked layer; HEX is the SHA-256 of its uncompressed tar (storage/layer.h)
+ *	merged/HEX/		the layers of an image as one (storage/merged.h)
  *	images/REFERENCE	one small file per name of an image (storage/image.h)
  *	instances/NAME/		instances/; root.json in there says which layers it needs
  *	volumes/NAME/
@@ -86,6 +87,32 @@ void store_tmp_drop(const struct store *store, struct store_tmp *tmp);
 /* Removes every entry of tmp/ that nobody makes any more; ret_n (may be NULL): how many. */
 int store_sweep(const struct store *store, size_t *ret_n, struct error *e) must_check;
 
+/* ---- what is kept ---- */
+
+enum { STORE_HEX_SIZE = 65, STORE_BLOB_MAX = 8 << 20 };
+
+/*
+ * FOLDER/HEX/ of the data folder: whole from the moment it is there, and kept for as long as somebody's pin needs it.  Who begins to
+ * use one writes a pin first, and then calls store_confirm(); who removes takes its lock, and then looks for pins.
+ */
+struct store_kind {
+	const char *folder, *noun;
+};
+
+/* Opens FOLDER/HEX/name; ERROR_NOT_FOUND: there is none. */
+int store_open_in(const struct store *store, const struct store_kind *kind, const char *id, const char *name, int flags,
+		  int *ret_fd, struct error *e) must_check;
+
+/* After the pin is written: it is there and stays.  ERROR_NOT_FOUND: it was removed before the pin. */
+int store_confirm(const struct store *store, const struct store_kind *kind, const char *id, struct error *e) must_check;
+
+/* -EAGAIN (no error text): somebody holds its lock, or needs it: is_needed is asked under the lock. */
+int store_remove(const struct store *store, const struct store_kind *kind, const char *id,
+		 int (*is_needed)(const char *id, bool *ret, void *data, struct error *e), void *data,
+		 struct error *e) must_check;
+
+/* ---- trees ---- */
+
 /*
  * Removes dirfd/name and all below it, of whatever depth, with a constant number of descriptors, without following anything.
  * No error when it is not there.  0 or -errno (the first).
@@ -96,8 +123,6 @@ int store_remove_tree(int dirfd, const char *name) must_check;
 int store_measure_tree(int dirfd, const char *name, uint64_t *ret_bytes, uint64_t *ret_files) must_check;
 
 /* ---- blobs ---- */
-
-enum { STORE_HEX_SIZE = 65, STORE_BLOB_MAX = 8 << 20 };
 
 /* 64 lower-case hexadecimal digits, and nothing after them. */
 bool store_is_hex(const char *s);
