@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "storage/image.h"
+#include "storage/merged.h"
 #include "storage/unpack_client.h"
 
 struct check {
@@ -155,6 +156,20 @@ static int check_layer(struct check *check, int layers, const char *name)
 	return 0;
 }
 
+/* It can be done without: the layers are used then. */
+static int check_merged(struct check *check, int folder, const char *name)
+{
+	struct error e = ERROR_INIT;
+	char text[ERROR_TEXT_SIZE + 64];
+
+	if (!store_is_hex(name))
+		find(check, discard(check, folder, name), "'merged/%s' is not a merged layer", name);
+	else if (merged_check(check->store, name, &e))
+		find(check, (e.kind == ERROR_INVALID || e.kind == ERROR_NOT_FOUND) && discard(check, folder, name),
+		     "the merged layer %s is damaged: %s", name, error_format(&e, text, sizeof(text)));
+	return 0;
+}
+
 /* ---- names and pins ---- */
 
 static int check_name(const struct image *image, const char *reference, const struct error *broken, void *data,
@@ -218,7 +233,8 @@ int image_check(const struct store *store, bool content, bool repair,
 	auto_arena arena = ARENA_INIT;
 	/* From the ground up: what a name needs has been judged before the name is. */
 	int r = each_name(&check, "tmp", check_leftover, e) ?: each_name(&check, "blobs/sha256", check_blob, e) ?:
-		each_name(&check, "layers", check_layer, e) ?: each_name(&check, "images", check_image_file, e) ?:
+		each_name(&check, "layers", check_layer, e) ?: each_name(&check, "merged", check_merged, e) ?:
+		each_name(&check, "images", check_image_file, e) ?:
 		image_each(store, &arena, check_name, &check, e) ?: image_each_user(store, check_pin, &check, e);
 
 	*ret_left = check.left;

@@ -12,6 +12,7 @@
 #include "storage/image_make.h"
 #include "storage/image_pin.h"
 #include "storage/layer_jobs.h"
+#include "storage/merged.h"
 
 struct work {
 	const struct store *store;
@@ -78,7 +79,7 @@ static int write_image(struct work *work, const struct layer_jobs *jobs, const c
 		image.layers[image.n_layers++] = work->parent.layers[i];
 	for (size_t i = 0; i < jobs->n; i++)
 		image.layers[image.n_layers++] = jobs->jobs[i].id;
-	r = image_make_config(&image, &config, e);
+	r = merged_make(work->store, image.layers, image.n_layers, e) ?: image_make_config(&image, &config, e);
 	if (r)
 		return r;
 	digest_hex(config, strlen(config), config_hex);

@@ -14,6 +14,7 @@
 #include "storage/image_make.h"
 #include "storage/image_parts.h"
 #include "storage/image_pin.h"
+#include "storage/merged.h"
 
 enum { DEPTH_MAX = 4, IMAGES_MAX = 64 };
 
@@ -253,7 +254,7 @@ static int take_image(struct work *work, struct parts *parts, const struct image
 	char hex[STORE_HEX_SIZE];
 	int r = jobs.jobs ? add_jobs(work, parts, image, sources, &jobs, e) : error_system(e, ENOMEM, "import");
 
-	r = r ?: run_jobs(work, &jobs, e);
+	r = r ?: run_jobs(work, &jobs, e) ?: merged_make(work->store, image->layers, image->n_layers, e);
 	if (!r && !manifest) {
 		digest_hex(config, config_size, hex);
 		r = image_make_manifest(work->store, hex, config_size, image->layers, image->n_layers, &made, e);

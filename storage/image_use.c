@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "spec/json.h"
 #include "storage/image.h"
+#include "storage/merged.h"
 
 enum { PIN_MAX = 4 << 20 };
 
@@ -133,21 +134,31 @@ static bool set_has(struct set *set, const char *hex)
 
 struct needs {
 	const struct store *store;
-	struct set layers, blobs;
+	struct set layers, merged, blobs;
 };
 
 static void needs_release(struct needs *needs)
 {
 	str_release(&needs->layers.names);
+	str_release(&needs->merged.names);
 	str_release(&needs->blobs.names);
+}
+
+static void need_layers(struct needs *needs, const char *const *layers, size_t n)
+{
+	char merged[STORE_HEX_SIZE];
+
+	for (size_t i = 0; i < n; i++)
+		set_add(&needs->layers, layers[i]);
+	if (merged_print_id(layers, n, merged))
+		set_add(&needs->merged, merged);
 }
 
 static void need_image(struct needs *needs, const struct image *image)
 {
 	set_add(&needs->blobs, store_digest_hex(image->digest));
 	set_add(&needs->blobs, store_digest_hex(image->id));
-	for (size_t i = 0; i < image->n_layers; i++)
-		set_add(&needs->layers, image->layers[i]);
+	need_layers(needs, image->layers, image->n_layers);
 }
 
 static int need_reference(const struct image *image, const char *reference, const struct error *broken, void *data,
@@ -174,8 +185,7 @@ static int need_pin(const struct image_user *user, const struct json *pin, void 
 	struct image image;
 
 	(void)e;
-	for (size_t i = 0; i < user->n_layers; i++)
-		set_add(&needs->layers, user->layers[i]);
+	need_layers(needs, user->layers, user->n_layers);
 	for (size_t i = 0; i < json_count(blobs); i++)
 		set_add(&needs->blobs, json_string_peek(json_at(blobs, i)));
 	/* The instance goes on without the image, but may be committed on top of it. */
@@ -211,14 +221,14 @@ static void tell(struct sweep *sweep, const char *what, const char *name, uint64
 	sweep->freed->bytes += bytes;
 }
 
-/* Under the layer's lock: somebody may have begun to use it since. */
+/* Under its lock: somebody may have begun to use it since. */
 static int is_needed_now(const char *id, bool *ret, void *data, struct error *e)
 {
 	const struct sweep *sweep = data;
 	struct needs needs = {0};
 	int r = needs_collect(sweep->store, &needs, e);
 
-	*ret = !r && set_has(&needs.layers, id);
+	*ret = !r && (set_has(&needs.layers, id) || set_has(&needs.merged, id));
 	needs_release(&needs);
 	return r;
 }
@@ -241,6 +251,23 @@ static int sweep_layer(const char *id, void *data, struct error *e)
 		tell(sweep, "layer", id, info.disk);
 		sweep->freed->layers++;
 	}
+	return r;
+}
+
+static int sweep_merged(int folder, const char *id, void *data, struct error *e)
+{
+	struct sweep *sweep = data;
+	uint64_t bytes = 0;
+	int r;
+
+	(void)folder;
+	if (set_has(&sweep->needs.merged, id) || !store_is_hex(id))
+		return 0;
+	r = merged_remove(sweep->store, id, sweep->pretend, is_needed_now, sweep, &bytes, e);
+	if (r == -EAGAIN || r == -ENOENT)
+		return 0;
+	if (!r)
+		tell(sweep, "merged", id, bytes);
 	return r;
 }
 
@@ -298,7 +325,9 @@ static int sweep_blobs(struct sweep *sweep, struct error *e)
 /* Everything that is not needed.  without: references that count as gone already (pretend). */
 static int sweep_all(struct sweep *sweep, struct error *e)
 {
-	return layer_each(sweep->store, sweep_layer, sweep, e) ?: sweep_blobs(sweep, e);
+	int r = sweep->store->fd < 0 ? 0 : store_each_entry(sweep->store, "merged", sweep_merged, sweep, e);
+
+	return r ?: layer_each(sweep->store, sweep_layer, sweep, e) ?: sweep_blobs(sweep, e);
 }
 
 /* ---- one image ---- */
@@ -566,6 +595,7 @@ int image_measure(const struct store *store, const struct image *image, uint64_t
 		if (set_has(&sharing.others, image->layers[i]))
 			*ret_shared += info.disk;
 	}
+	*ret_disk += merged_measure(store, image->layers, image->n_layers);
 	str_release(&sharing.others.names);
 	return r;
 }

@@ -21,6 +21,7 @@
 #include "storage/image.h"
 #include "storage/layer.h"
 #include "storage/loop.h"
+#include "storage/merged.h"
 #include "storage/root_parts.h"
 #include "storage/jsonfile.h"
 
@@ -305,6 +306,8 @@ static int pin(const struct store *store, int folder, const struct root *root, s
 
 	for (size_t i = 0; i < root->n_layers && !r; i++)
 		r = layer_confirm(store, root->layers[i], e);
+	if (!r)
+		merged_confirm(store, root->layers, root->n_layers);
 	return r;
 }
 

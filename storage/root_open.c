@@ -30,6 +30,8 @@
 #include "base/str.h"
 #include "base/tree.h"
 #include "storage/fuse.h"
+#include "storage/layer.h"
+#include "storage/merged.h"
 #include "storage/overlay.h"
 #include "storage/root.h"
 #include "storage/root_parts.h"
@@ -98,13 +100,41 @@ static int add_top(struct opening *o, struct error *e)
 	return tree_remove(o->overlay.work, "work/incompat", e);
 }
 
+/* Runs of small layers in the place of their layers. */
+static int add_merged(struct opening *o, const struct merged *merged, struct error *e)
+{
+	const struct root *root = o->root;
+	size_t above = root->n_layers; /* what is added lies from this one on */
+	struct root pushes = *root;
+	int r;
+
+	pushes.n_layers = pushes.first = 0;
+	r = overlay_reserve(&o->overlay, root->n_pushes + root->n_layers - merged->n_saved, e)
+		?: root_each_lower(o->store, &pushes, add_lower, o, e);
+	while (above > root->first && !r) {
+		size_t layer = above - 1;
+		auto_fd fd = -1;
+		const struct merged_run *run = merged_find_run(merged, layer);
+
+		above = run ? run->first : layer;
+		r = run ? merged_open_tree(merged, run, &fd, e)
+			: layer_open_tree(o->store, root->layers[layer], &fd, e);
+		if (r && run)
+			error_context(e, "its layers merged ('holm image check' says more)");
+		r = r ?: add_lower(&fd, root->layers[layer], o, e);
+	}
+	return r;
+}
+
 static int gather(struct opening *o, struct error *e)
 {
-	int r = overlay_reserve(&o->overlay, root_count_lowers(o->root), e);
+	auto_merged merged = MERGED_INIT;
+	bool is_merged = !merged_open(o->store, o->root->layers, o->root->n_layers, &merged);
+	int r = is_merged ? add_merged(o, &merged, e) : overlay_reserve(&o->overlay, root_count_lowers(o->root), e);
 
 	o->overlay.is_volatile = o->view->is_volatile || o->view->read_only;
 	o->overlay.user_xattrs = o->store->rootless;
-	if (!r)
+	if (!r && !is_merged)
 		r = root_each_lower(o->store, o->root, add_lower, o, e);
 	if (!r && !o->view->is_bare)
 		r = o->view->read_only ? add_memory(o, e) : add_top(o, e);

@@ -89,6 +89,21 @@ done
 for call in write fsync syncfs renameat linkat mkdirat openat flock; do
 	broken "import, when $call fails" "$call:error=ENOSPC:when=NUMBER" 3 import -q "$work/layout" new
 done
+# So many layers that some are merged.
+make_layout "$work/many" 17 2
+for call in mkdirat openat linkat syncfs renameat copy_file_range; do
+	broken "import of many layers, killed at $call" "$call:signal=SIGKILL:when=NUMBER" 23 import -q "$work/many" new
+done
+for call in copy_file_range syncfs mkdirat renameat; do
+	broken "import of many layers, when $call fails" "$call:error=ENOSPC:when=NUMBER" 7 import -q "$work/many" new
+done
+prepare() {
+	image remove new >/dev/null 2>&1
+	image import -q "$work/many" new >/dev/null 2>&1
+}
+for call in unlinkat renameat; do
+	broken "remove of many layers, killed at $call" "$call:signal=SIGKILL:when=NUMBER" 13 remove new
+done
 prepare() {
 	image remove new >/dev/null 2>&1
 	image import -q "$work/layout" new >/dev/null 2>&1
