@@ -306,6 +306,36 @@ static bool change_labels(struct applying *a, const struct config_options *o, st
 	return true;
 }
 
+static void tell_change(struct applying *a, const char *name, const struct change *change, bool active)
+{
+	str_addf(&a->out, "%s: %s: %s -> %s (%s)\n", name, change->path, shorten(a->call->arena, change->from),
+		 shorten(a->call->arena, change->to),
+		 change->kind == CHANGE_RESTART && !active ? "at its start" : change_kind_name(change->kind));
+}
+
+/* What config.json has had since an earlier change, and the run has not: it was not restarted. */
+static int find_pending(struct applying *a, const char *name, const struct instance *i, const char *text, bool *ret,
+			struct error *e)
+{
+	auto_free char *started = NULL;
+	struct change *changes = NULL;
+	size_t n = 0, size = 0;
+	int r = file_read(i->folder, INSTANCE_STARTED, 64 << 20, &started, &size);
+
+	*ret = false;
+	if (r == -ENOENT)
+		return 0;
+	if (r)
+		return error_system(e, -r, "read '%s/" INSTANCE_STARTED "'", i->path);
+	r = change_compare(started, text, a->call->arena, &changes, &n, e);
+	for (size_t k = 0; !r && k < n; k++)
+		if (changes[k].kind == CHANGE_RESTART) {
+			tell_change(a, name, &changes[k], true);
+			*ret = true;
+		}
+	return r;
+}
+
 static int change(struct applying *a, const struct config_options *o, struct instance *i, struct error *e)
 {
 	struct config_options options = *o;
@@ -314,7 +344,7 @@ static int change(struct applying *a, const struct config_options *o, struct ins
 	struct instance_state state;
 	enum change_kind highest;
 	size_t n = 0, size = 0;
-	bool active, labels;
+	bool active, labels, pending = false;
 	int r;
 
 	options.dry_run = a->how->pretend;
@@ -332,10 +362,12 @@ static int change(struct applying *a, const struct config_options *o, struct ins
 	active = instance_is_active(&state);
 	highest = change_highest(changes, n);
 	for (size_t k = 0; k < n; k++)
-		str_addf(&a->out, "%s: %s: %s -> %s (%s)\n", o->name, changes[k].path,
-			 shorten(a->call->arena, changes[k].from), shorten(a->call->arena, changes[k].to),
-			 changes[k].kind == CHANGE_RESTART && !active ? "at its start"
-								      : change_kind_name(changes[k].kind));
+		tell_change(a, o->name, &changes[k], active);
+	if (active && highest < CHANGE_RESTART) {
+		r = find_pending(a, o->name, i, text, &pending, e);
+		if (r)
+			return r;
+	}
 	if (highest == CHANGE_REMAKE && a->how->recreate)
 		return remake(a, o, i, e);
 	if (highest == CHANGE_REMAKE)
@@ -345,7 +377,7 @@ static int change(struct applying *a, const struct config_options *o, struct ins
 		    "it wrote and makes it anew",
 		    o->name);
 	labels = change_labels(a, o, i, e);
-	if (!n && !labels)
+	if (!n && !labels && !pending)
 		str_addf(&a->out, "%s: unchanged\n", o->name);
 	if (!a->how->pretend && (labels || i->record.delay != o->delay)) {
 		i->record.delay = o->delay;
@@ -357,7 +389,7 @@ static int change(struct applying *a, const struct config_options *o, struct ins
 		return r;
 	if (!active && a->how->start)
 		a->start[a->n_start++] = arena_strdup(a->call->arena, o->name);
-	else if (active && a->how->restart && highest == CHANGE_RESTART)
+	else if (active && a->how->restart && (pending || highest == CHANGE_RESTART))
 		a->restart[a->n_restart++] = arena_strdup(a->call->arena, o->name);
 	return 0;
 }
@@ -403,12 +435,61 @@ static int run_all(struct applying *a, struct error *e)
 	return r;
 }
 
+/* ---- circles ---- */
+
+static size_t find_named(const struct manifest *manifest, const char *name)
+{
+	size_t k = 0;
+
+	while (k < manifest->n && !str_equal(manifest->instances[k].name, name))
+		k++;
+	return k;
+}
+
+enum mark { MARK_NEW, MARK_OPEN, MARK_DONE };
+
+static int visit(const struct manifest *manifest, size_t index, enum mark *marks, struct error *e)
+{
+	const struct config_options *o = &manifest->instances[index];
+
+	marks[index] = MARK_OPEN;
+	for (size_t k = 0; k < o->n_after; k++) {
+		size_t other = find_named(manifest, o->after[k]);
+		int r = 0;
+
+		if (other == manifest->n)
+			continue;
+		if (marks[other] == MARK_OPEN)
+			return error_refuse(e, ERROR_INVALID,
+					    "instances.%s.after: '%s' comes after '%s' itself: a circle", o->name,
+					    o->after[k], o->name);
+		if (marks[other] == MARK_NEW)
+			r = visit(manifest, other, marks, e);
+		if (r)
+			return r;
+	}
+	marks[index] = MARK_DONE;
+	return 0;
+}
+
+/* Before anything is made: who waits for each other could never be started. */
+static int check_circles(const struct manifest *manifest, struct arena *arena, struct error *e)
+{
+	enum mark *marks = arena_array(arena, enum mark, manifest->n + 1);
+	int r = 0;
+
+	for (size_t k = 0; !r && k < manifest->n; k++)
+		if (marks[k] == MARK_NEW)
+			r = visit(manifest, k, marks, e);
+	return r;
+}
+
 int manifest_apply(struct invocation *call, const struct manifest *manifest, const struct manifest_apply *how,
 		   struct error *e)
 {
 	struct applying a = {.call = call, .how = how};
 	struct error ignored;
-	int r = 0;
+	int r = check_circles(manifest, call->arena, e);
 
 	a.start = arena_array(call->arena, char *, manifest->n + 1);
 	a.restart = arena_array(call->arena, char *, manifest->n + 1);

@@ -106,7 +106,7 @@ launch raced sleep 1000 >/dev/null
 holm stop "$prefix-raced"
 exec {lock}<"$data/instances/$prefix-raced"
 flock "$lock"
-holm remove --force "$prefix-raced" >/dev/null 2>&1 {lock}<&- &
+"$HOLM" --root "$state" --data "$data" remove --force "$prefix-raced" >/dev/null 2>&1 {lock}<&- & # (a function would be a shell's child)
 remover=$!
 waits() { grep -qE '^(35|230|101|115) ' "/proc/$1/syscall"; } # nanosleep(2)
 wait_for 10 waits $remover
@@ -155,6 +155,7 @@ check 'start --all' holm start --all --parallel 3
 check 'starts those' wait_for 10 written 2
 is 'in order, without what was stopped by name' "$(tr '\n' ' ' <"$work/shared/order")" 'a begins b begins '
 check 'restart of many' holm restart "$prefix-[ab]"
+wait_for 10 written 6
 is 'one after the other' "$(tail -n 4 "$work/shared/order" | tr '\n' ' ' | sed 's/a begins b ends/a begins, b ends/')" 'a ends a begins, b ends b begins '
 remove_all
 # One that is ready only after the one behind the delay runs.
@@ -197,7 +198,9 @@ limit_of() {
 		cat "/sys/fs/cgroup/memory$(sed -n 's/^[0-9]*:memory://p' "/proc/$(pid_of "$1")/cgroup")/memory.limit_in_bytes" 2>/dev/null
 }
 is 'the kernel knows' "$(limit_of "$prefix-app")" 100663296
+like 'what waits for a restart is told again' "$(holm apply --dry-run "$work/app.json")" "$prefix-app: process.env\[[0-9]+\]: \"N=2\" -> \"N=3\" \(needs a restart\)"
 check 'up --restart' holm up --restart "$work/app.json"
+is 'restarts it, though config.json has it already' "$(holm exec "$prefix-app" sh -c 'echo $N') $(holm apply "$work/app.json" | grep -c unchanged)" '3 2'
 sed -i 's/"N": 3/"N": 4/' "$work/app.json"
 check 'up --restart with a change' holm up --restart "$work/app.json"
 is 'the new variable' "$(holm exec "$prefix-app" sh -c 'echo $N')" 4
@@ -205,6 +208,12 @@ sed 's/memory/memroy/' "$work/app.json" >"$work/bad.json"
 refuses 'an unknown key' "instances.$prefix-app: .*did you mean --memory" holm apply "$work/bad.json"
 sed 's,"rootfs": "[^"]*","rootfs": "/usr",' "$work/app.json" >"$work/bad.json"
 refuses 'another root' '--recreate' holm apply "$work/bad.json"
+refuses 'a circle in a file, before anything is made' "'$prefix-o2' itself: a circle" holm up <(cat <<-END
+	{"instances": {"$prefix-o1": {"rootfs": "$rootfs", "after": ["$prefix-o2"], "command": ["true"]},
+		"$prefix-o2": {"rootfs": "$rootfs", "after": ["$prefix-o1"], "command": ["true"]}}}
+END
+)
+is 'and nothing is' "$(names | grep -c 'o[12]')" 0
 refuses 'no JSON' 'invalid token' holm apply <(echo nonsense)
 check 'down' holm down -t 1s "$work/app.json"
 is 'they are down' "$(names --running)" ''
