@@ -147,12 +147,16 @@ static int run(struct invocation *call, void *options, char **operands, size_t n
 	struct selection selection;
 	auto_str out = STR_INIT;
 	int64_t from = 0, to = 0;
+	struct timespec now;
 	int r = parse_point("from", asked->from, &from, e);
 
 	if (!r)
 		r = parse_point("to", asked->to, &to, e);
 	if (!r && from && to && to < from)
 		r = error_refuse(e, ERROR_USAGE, "--to '%s' is before --from '%s'", asked->to, asked->from);
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (to > (int64_t)now.tv_sec * 1000000000) /* the end of today: what runs is counted until now */
+		to = 0;
 	if (!r)
 		r = select_instances(&call->runtime, &request, call->arena, &selection, e);
 	if (r)
@@ -196,7 +200,7 @@ const struct verb verb_usage = {
     VERB_OPTIONS(struct account_options, rows),
     .text =
 	"The account is kept on disk, a line per minute and one at each end, and goes on across restarts and crashes;\n"
-	"without --to what runs is counted until now.\n"
+	"without a --to that is over what runs is counted until now.\n"
 	"MEMORY and DISK are averages over the time that it ran; JSON and CSV have byte-seconds, seconds and bytes.",
     .run = run,
 };

@@ -146,6 +146,8 @@ if is_holm; then
 	is 'a file of cgroup2 itself' "$(limit cgroup.max.depth)" 5
 	like 'check says what can be had' "$(holm check)" $'\nmemory.limit +yes +memory.[a-z_]+ .v[12].'
 	fact 'and why not the rest' "$(holm check --json)" 'all(.can or (.detail | length > 0))'
+	fact 'and how to get what can be had' "$(holm check --json)" 'all(.can or .how or (.detail | test("leaf_weight|has no")))'
+	fact 'programs are there' "$(holm check --json)" 'map(select(.what | IN("networks", "monitor", "image import", "overlay")) | .can) | all and length == 4'
 fi
 
 # --- freezing ---

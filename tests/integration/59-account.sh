@@ -70,6 +70,7 @@ launch $prefix-still -- sh -c 'i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); do
 wait_for 20 eval 'on logs $prefix-still | grep -q done'
 fact 'what runs is counted until now' "$(on usage --format json $prefix-still)" '.[0] | .cpuSeconds > 0.01 and .runSeconds > 0 and .memoryByteSeconds > 0'
 is 'without a line for it' "$(cat "$data/instances/$prefix-still/ledger" 2>/dev/null)" ''
+fact 'also up to the end of a day that is not over' "$(on usage --format json --to "$(date -u -d tomorrow +%F)" $prefix-still)" '.[0].runSeconds > 0'
 fact 'but not where an end is asked for' "$(on usage --format json --to 1m $prefix-still)" '.[0].runSeconds' 0
 counted=$(on usage --format json $prefix-still)
 on stop --kill $prefix-still
