@@ -4,7 +4,8 @@
  * container can leave there.
  *
  *   host_init()      a mount and a network namespace of our own, so that what others do beside us changes no picture, and
- *                    every orphan becomes our child
+ *                    every orphan becomes our child.  With HOLM_CRASH_NET in the environment the network namespace is
+ *                    the caller's, who wants to look at it afterwards
  *   command_run()    a command to its end, its output in files of ours
  *   picture_take()   cgroups, mounts, state folder, work folder, sockets, links, keyrings, processes: sorted lines
  */
@@ -175,7 +176,8 @@ static unused void host_init(struct host *h)
 	const char *scale = getenv("HOLM_TIMESCALE");
 
 	h->scale = scale && atoi(scale) > 0 ? (unsigned)atoi(scale) : 1;
-	if (unshare(CLONE_NEWNS | CLONE_NEWNET) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	if (unshare(CLONE_NEWNS | (getenv("HOLM_CRASH_NET") ? 0 : CLONE_NEWNET)) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		die("unshare");
 	leave_foreign_mounts(h);
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)

@@ -87,9 +87,14 @@ join h t6 network=tiny mac=02:00:00:00:99:03
 is 'the address of an instance that is gone is free' "$(part address4)" "$t3"
 is 'collecting finds what it left' "$(net h collect | cut -d ' ' -f 1)" t3
 is 'and does not touch its successor' "$(net h members t6 | cut -d ' ' -f 1) $(find "$work/net/h/state/networks/tiny/leases" -name "$t3" | wc -l)" 't6 1'
+is 'whose counters stay, and no others' "$(counted "$work/net/h/state/networks/tiny")" \
+	"$(find "$work/net/h/state/networks/tiny/leases" -type f -printf '%f\n' | sort)"
+rmdir "$work/instances/t4"
+check 'what another left that is gone' net h collect
+is 'goes with its counters' "$(counted "$work/net/h/state/networks/tiny" | wc -l)" 4
 refuses 'the same id of another instance' "exists: .*already has the name 't1'" \
 	net h join t1 "$(ns_file t6)" instance="$work" network=one name=x
-for i in 1 2 4 5 6; do net h leave "t$i"; done
+for i in 1 2 5 6; do net h leave "t$i"; done
 
 # --- killed at every system call ---
 # What the host has of networks: what a join must leave as it was once it is taken back.
@@ -97,6 +102,7 @@ snapshot() {
 	ip_on h -j link show | jq -r '.[].ifname' | sort
 	on h nft -s list table inet holm
 	ip_on h neigh show nud permanent | sort
+	counted "$work/net/h/state/networks/one"
 	(cd "$work/net/h" && find . ! -name '*lock' ! -name '.opened' ! -name '.ready' | sort && cat state/networks/one/hosts | grep -v '^ *$')
 }
 if command -v strace >/dev/null; then

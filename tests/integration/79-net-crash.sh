@@ -22,13 +22,14 @@ state_of_networks() {
 	ip_on h -j link show | jq -r '.[].ifname' | sort
 	on h nft -s list table inet holm
 	ip_on h neigh show nud permanent | sort
+	counted "$work/run/holm-net/networks/"*
 	(cd "$work/run/holm-net" && find . ! -name '*lock' | sort && grep -hv '^ *$' networks/*/hosts)
 }
 
 # --- holm: each of its calls in turn, while holm-net goes on ---
 two_bundles '.holm.networks = [{"network": "default", "publish": ["8080:80"]}, {"network": "second"}]'
 stepper=$step
-printf '#!/bin/sh\nexec nsenter --net=%s unshare --mount --propagation private sh -c '\''mount --bind %s/run /run && mount --bind %s/lib /var/lib && exec "$@"'\'' sh %s "$@"\n' \
+printf '#!/bin/sh\nexport HOLM_CRASH_NET=1\nexec nsenter --net=%s unshare --mount --propagation private sh -c '\''mount --bind %s/run /run && mount --bind %s/lib /var/lib && exec "$@"'\'' sh %s "$@"\n' \
 	"$(ns_file h)" "$work" "$work" "$stepper" >"$work/step"
 chmod +x "$work/step"
 step=$work/step
@@ -51,11 +52,13 @@ snapshot() {
 	ip_on h -j link show | jq -r '.[].ifname' | sort
 	on h nft -s list table inet holm
 	ip_on h neigh show nud permanent | sort
+	counted "$work/net/h/state/networks/one"
 	(cd "$work/net/h/state" && find . ! -name '*lock' ! -name '.opened' ! -name '.ready' | sort && grep -v '^ *$' networks/one/hosts)
 }
 net h create one subnet=10.99.0.0/24 >/dev/null
 arguments=(network=one publish=127.0.0.1:8080:80 egress=10M ingress=10M)
 join h k "${arguments[@]}"
+is 'what is counted is looked at, too' "$(counted "$work/net/h/state/networks/one")" "$(sed 's|.* address4=\([^/]*\).*|\1|' <<<"$joined")"
 net h leave k
 before=$(snapshot)
 

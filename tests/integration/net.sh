@@ -78,6 +78,14 @@ outside() {
 traffic=$PWD/tests/integration/net.py
 bpf=$PWD/tests/integration/bpf.py
 
+# counted FOLDER...: the addresses that are counted on the networks whose state is there
+counted() {
+	local folder
+	for folder; do
+		"$bpf" elements "$(cut -d ' ' -f 2 "$folder/ready")"
+	done
+}
+
 # serve HOST PROTOCOL ADDRESS PORT: in the background, until the end
 serve() {
 	local name=$1
