@@ -363,12 +363,14 @@ void link_create_child(struct netlink *netlink, bool macvlan, bool isolated, int
 	mnl_attr_nest_end(message, info);
 }
 
-void link_create_vlan(struct netlink *netlink, const char *name, int parent, uint16_t id)
+void link_create_vlan(struct netlink *netlink, const char *name, int parent, uint16_t id, int netns_fd)
 {
 	struct nlmsghdr *message = add_link(netlink, "vlan", name);
 	struct nlattr *info, *data;
 
 	mnl_attr_put_u32(message, IFLA_LINK, parent);
+	if (netns_fd >= 0)
+		mnl_attr_put_u32(message, IFLA_NET_NS_FD, netns_fd);
 	info = mnl_attr_nest_start(message, IFLA_LINKINFO);
 	mnl_attr_put_strz(message, IFLA_INFO_KIND, "vlan");
 	data = mnl_attr_nest_start(message, IFLA_INFO_DATA);
@@ -467,7 +469,6 @@ void link_configure_port(struct netlink *netlink, int index, const char *name, c
 	struct nlattr *nest, *inner;
 
 	header->ifi_index = index;
-	header->ifi_flags = header->ifi_change = IFF_UP;
 	mnl_attr_put_strz(message, IFLA_IFALIAS, alias);
 	nest = mnl_attr_nest_start(message, IFLA_AF_SPEC);
 	inner = mnl_attr_nest_start(message, AF_INET6);
@@ -475,6 +476,11 @@ void link_configure_port(struct netlink *netlink, int index, const char *name, c
 	mnl_attr_nest_end(message, inner);
 	mnl_attr_nest_end(message, nest);
 	put_port_flags(message, port_flags);
+	/*
+	 * In a message of its own: what changes on a link that is up is told to all of the kernel, and IPv6 then goes through the
+	 * routes of every link of the host.
+	 */
+	link_set_up(netlink, index, name);
 }
 
 void link_set_hairpin(struct netlink *netlink, int index, const char *name)

@@ -74,7 +74,8 @@ void link_create_veth(struct netlink *netlink, const char *name, int master, con
 /* A macvlan (bridge or private mode) or ipvlan (layer 2) of link parent, born in the namespace. */
 void link_create_child(struct netlink *netlink, bool macvlan, bool isolated, int parent,
 		       const struct link_inside *inside);
-void link_create_vlan(struct netlink *netlink, const char *name, int parent, uint16_t id);
+/* netns_fd: the namespace it is born in; -1: here. */
+void link_create_vlan(struct netlink *netlink, const char *name, int parent, uint16_t id, int netns_fd);
 void link_create_ifb(struct netlink *netlink, const char *name);
 
 /* ---- changing ---- */

@@ -7,6 +7,7 @@
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,26 +78,39 @@ static int check_facts(const struct net_network *network, struct error *e)
 	return 0;
 }
 
-/* Asks the kernel for a link of a kind that nobody needs, under a name of ours, and takes it away again. */
+/* A network namespace that ends with its descriptor. */
+static int open_namespace(int *ret, struct error *e)
+{
+	auto_fd own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	auto_fd made = -1;
+
+	if (own < 0 || unshare(CLONE_NEWNET) < 0)
+		return error_system(e, errno, "make a network namespace to try a link in");
+	made = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (setns(own, CLONE_NEWNET) < 0)
+		return error_system(e, errno, "return to the host's network namespace");
+	if (made < 0)
+		return error_system(e, errno, "open '/proc/self/ns/net'");
+	*ret = take_fd(&made);
+	return 0;
+}
+
+/* Asks the kernel for a link of a kind that nobody needs, in a namespace that nobody has: it is gone with us, however we end. */
 static int probe_kind(struct netlink *netlink, const struct net_network *network, int parent, struct error *e)
 {
 	const char *kind = network->vlan ? "vlan" : net_type_name(network->type);
-	struct link_inside inside = {.netns_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), .name = "hprobe"};
+	auto_fd namespace = -1;
 	struct error error = ERROR_INIT;
-	int r;
+	int r = open_namespace(&namespace, e);
 
-	network_link_name("hp", network->name, (char[NET_INTERFACE_SIZE]){0});
+	if (r)
+		return r;
 	if (network->vlan)
-		link_create_vlan(netlink, inside.name, parent, network->vlan);
+		link_create_vlan(netlink, "probe", parent, network->vlan, namespace);
 	else
-		link_create_child(netlink, network->type == NET_TYPE_MACVLAN, false, parent, &inside);
-	r = netlink_commit(netlink, &error);
-	fd_close(inside.netns_fd);
-	if (!r) {
-		link_delete(netlink, inside.name);
-		return netlink_commit(netlink, e);
-	}
-	if (r == -EOPNOTSUPP)
+		link_create_child(netlink, network->type == NET_TYPE_MACVLAN, false, parent,
+				  &(struct link_inside){.netns_fd = namespace, .name = "probe"});
+	if (netlink_commit(netlink, &error) == -EOPNOTSUPP)
 		return error_refuse(e, ERROR_UNSUPPORTED, "this kernel has no %s links", kind);
 	return 0; /* busy, taken: joining will tell */
 }
@@ -229,7 +243,7 @@ static int ensure_uplink(struct netlink *netlink, const struct net_network *netw
 	network_link_name("hl", text, name);
 	if (!link_find(netlink, name, ret, NULL))
 		return 0;
-	link_create_vlan(netlink, name, ret->index, network->vlan);
+	link_create_vlan(netlink, name, ret->index, network->vlan, -1);
 	netlink_may_exist(netlink);
 	r = netlink_commit(netlink, e);
 	if (r == -EOPNOTSUPP)
