@@ -3,6 +3,7 @@
  * network: a verb with commands of its own, each a struct verb in the table at the end.
  */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #include "netns/address.h"
 #include "netns/client.h"
 #include "spec/json.h"
+#include "spec/resources.h"
 
 /* ---- create, remove ---- */
 
@@ -22,7 +24,7 @@ struct create_options {
 	size_t n_subnets, n_gateways;
 	int type; /* enum net_type */
 	const char *uplink, *vrf;
-	unsigned vlan, mtu;
+	struct spec_unsigned vlan, mtu;
 	bool isolated, no_subnet;
 };
 
@@ -38,9 +40,9 @@ static const struct option create_rows[] = {
 		  "where members send what is not for the network (the bridge)"),
     OPTION_CHOSEN(struct create_options, type, "type", 0, types, "what members share (bridge)"),
     OPTION(struct create_options, uplink, "uplink", 0, STRING, "INTERFACE", "interface of the host it is part of"),
-    OPTION(struct create_options, vlan, "vlan", 0, COUNT, "ID", "802.1Q tag on the uplink"),
+    OPTION(struct create_options, vlan, "vlan", 0, UNSIGNED, "ID", "802.1Q tag on the uplink"),
     OPTION(struct create_options, vrf, "vrf", 0, STRING, "INTERFACE", "VRF that the bridge is in"),
-    OPTION(struct create_options, mtu, "mtu", 0, COUNT, "BYTES", "largest packet (as the uplink)"),
+    OPTION(struct create_options, mtu, "mtu", 0, UNSIGNED, "BYTES", "largest packet (as the uplink)"),
     OPTION(struct create_options, isolated, "isolated", 0, FLAG, NULL, "no traffic between members"),
     OPTION(struct create_options, no_subnet, "no-subnet", 0, FLAG, NULL, "members get no addresses from holm"),
 };
@@ -82,18 +84,32 @@ static int read_addresses(const struct create_options *o, struct net_network *re
 	return r;
 }
 
+/* 0 stands for "not given" in a network's facts, so who gives it is told here what others are told there. */
+static int read_number(const struct spec_unsigned *given, uint64_t least, uint64_t most, const char *what,
+		       uint32_t *ret, struct error *e)
+{
+	if (given->present && (given->value < least || given->value > most))
+		return error_refuse(e, ERROR_USAGE, "%s is a number from %" PRIu64 " to %" PRIu64 ", not %" PRIu64,
+				    what, least, most, given->value);
+	*ret = given->value;
+	return 0;
+}
+
 static int run_create(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
 {
 	const struct create_options *o = options;
-	struct net_network network = {
-	    .type = o->type, .vlan = o->vlan, .mtu = o->mtu, .is_isolated = o->isolated, .no_subnet = o->no_subnet};
+	struct net_network network = {.type = o->type, .is_isolated = o->isolated, .no_subnet = o->no_subnet};
 	int r = copy(network.name, sizeof(network.name), operands[0], "the name", e)
 		    ?: copy(network.uplink, sizeof(network.uplink), o->uplink, "the interface name", e)
 		    ?: copy(network.vrf, sizeof(network.vrf), o->vrf, "the interface name", e)
-		    ?: read_addresses(o, &network, e);
+		    ?: read_number(&o->vlan, 1, 4094, "a VLAN", &network.vlan, e)
+		    ?: read_number(&o->mtu, 68, 65535, "an MTU", &network.mtu, e) ?: read_addresses(o, &network, e);
 
 	(void)call, (void)n;
-	return r ?: net_create(NULL, &network, NULL, e);
+	r = r ?: net_create(NULL, &network, NULL, e);
+	if (r)
+		error_context(e, "create network '%s'", operands[0]);
+	return r;
 }
 
 static int run_remove(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
@@ -173,11 +189,14 @@ static void list_line(const struct net_network *network, void *data)
 {
 	char four[ADDRESS_TEXT_SIZE], six[ADDRESS_TEXT_SIZE];
 
+	char vlan[16] = "";
+
+	if (network->vlan)
+		snprintf(vlan, sizeof(vlan), " vlan %u", network->vlan);
 	str_addf(data, "%-20s %-10s %-18s %-26s %s%s%s\n", network->name, net_type_name(network->type),
 		 network->subnet4.family ? address_print(&network->subnet4, true, four) : "-",
 		 network->subnet6.family ? address_print(&network->subnet6, true, six) : "-",
-		 *network->uplink ? network->uplink : "-", network->is_isolated ? " isolated" : "",
-		 network->vlan ? " vlan" : "");
+		 *network->uplink ? network->uplink : "-", network->is_isolated ? " isolated" : "", vlan);
 }
 
 static int run_list(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
@@ -436,6 +455,8 @@ static int run_connect(struct invocation *call, void *options, char **operands, 
 		r = net_parse_port(o->publish[join.n_ports], port, e);
 		memcpy(port->interface, interface.name, sizeof(port->interface));
 	}
+	if (r)
+		error_context(e, "connect '%s' to network '%s'", operands[1], operands[0]);
 	join.netns_fd = netns;
 	join.instance = arena_format(call->arena, "%s/%s", call->runtime.root, operands[1]);
 	r = r ?: net_join(NULL, &join, NULL, e);
@@ -497,9 +518,13 @@ static int run_limit(struct invocation *call, void *options, char **operands, si
 	int r = read_rate(o->egress, &egress, e) ?: read_rate(o->ingress, &ingress, e);
 
 	(void)n;
+	if (!r && !o->egress && !o->ingress)
+		r = error_refuse(e, ERROR_USAGE, "neither --egress nor --ingress says to what");
 	if (!r)
 		r = net_limit(NULL, operands[0], operands[1], o->egress ? &egress : NULL, o->ingress ? &ingress : NULL,
 			      e);
+	if (r)
+		error_context(e, "limit interface '%s' of '%s'", operands[1], operands[0]);
 	return r || !is_kept(call, o->this_run)
 		   ? r
 		   : networks_keep_rates(&call->runtime, operands[0], operands[1], o->egress, o->ingress, e);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "netns/address.h"
 #include "netns/flows.h"
@@ -45,6 +46,19 @@ static int check_port(const struct net_network *network, const struct net_member
 		return 0;
 	return error_refuse(e, ERROR_INVALID, "port %s can't be published: '%s' has no %s address on network '%s'",
 			    net_print_port(port, text), member->id, four ? "IPv4" : "IPv6", member->network);
+}
+
+/* Floating addresses come and go, so it is not refused; but what is on its way to another machine is led here, too. */
+static int check_host(const struct net_network *network, const struct net_port *port, struct error *e)
+{
+	char text[NET_PORT_TEXT_SIZE], address[ADDRESS_TEXT_SIZE];
+	bool is_missing;
+	int r = sockets_check_free(port, &is_missing, e);
+
+	if (!r && is_missing && !*network->vrf)
+		log_warning("port %s is published although the host has no address %s", net_print_port(port, text),
+			    address_print(&port->address, false, address));
+	return r;
 }
 
 /* The transaction failed because a key is there with another value: name whose it is. */
@@ -101,7 +115,7 @@ int ports_prepare(struct host *host, const struct net_network *network, const st
 	int r = 0;
 
 	for (size_t i = 0; !r && i < n; i++)
-		r = check_port(network, member, &ports[i], e) ?: sockets_check_free(&ports[i], e);
+		r = check_port(network, member, &ports[i], e) ?: check_host(network, &ports[i], e);
 	return r || !n ? r : store_save_ports(&host->store, member->id, member->name, ports, n, e);
 }
 
@@ -228,7 +242,7 @@ static int publish_one(struct host *host, const char *id, const struct net_port 
 		if (port_equal(&old[i], port))
 			return 0;
 	r = store_load_network(&host->store, member.network, &network, e) ?: check_port(&network, &member, port, e)
-			?: sockets_check_free(port, e);
+			?: check_host(&network, port, e);
 	if (r)
 		return r;
 	all = calloc(n + 1, sizeof(*all));

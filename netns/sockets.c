@@ -115,13 +115,17 @@ static int bind_port(const struct net_port *port, uint16_t number)
 	return r < 0 ? -errno : 0;
 }
 
-int sockets_check_free(const struct net_port *port, struct error *e)
+int sockets_check_free(const struct net_port *port, bool *ret_is_missing, struct error *e)
 {
+	*ret_is_missing = false;
 	for (unsigned number = port->first; number <= port->last; number++) {
 		char address[ADDRESS_TEXT_SIZE], pid[32], name[64];
 		const char *protocol = port->protocol == IPPROTO_UDP ? "udp" : "tcp";
 
-		if (bind_port(port, number) != -EADDRINUSE)
+		int r = bind_port(port, number);
+
+		*ret_is_missing = r == -EADDRNOTAVAIL;
+		if (r != -EADDRINUSE)
 			continue;
 		address_print(&port->address, false, address);
 		if (find_process(port, number, pid, name))

@@ -5,10 +5,15 @@
 #ifndef HOLM_NETNS_SOCKETS_H
 #define HOLM_NETNS_SOCKETS_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "netns/types.h"
 
-/* ERROR_EXISTS names the process, where it can be found.  Addresses that the host does not have are free. */
-int sockets_check_free(const struct net_port *port, struct error *e) must_check;
+/*
+ * ERROR_EXISTS names the process, where it can be found.  An address that the host does not have is free; ret_is_missing
+ * says so.
+ */
+int sockets_check_free(const struct net_port *port, bool *ret_is_missing, struct error *e) must_check;
 
 #endif

@@ -59,6 +59,17 @@ check 'unpublish' holm unpublish "$web" 192.0.2.1:8082:80
 is 'works, too' "$(ask out tcp 192.0.2.1 8082)" refused
 refuses 'a port that is taken' "is published by '$web'" holm publish "$client" 192.0.2.1:8080:81
 
+refuses 'a VLAN of no number' "create network 'zero': a VLAN is a number from 1 to 4094, not 0" holm network create --vlan 0 --uplink up0 zero
+refuses 'an MTU of no bytes' "create network 'zero': an MTU is a number from 68 to 65535, not 0" holm network create --mtu 0 zero
+refuses 'what a network can not be says of which' "create network 'zero': the gateway 1.2.3.4 is not in" holm network create --gateway 1.2.3.4 zero
+refuses 'connecting says whom' "connect '$client' to network 'default': 'zz' is not a hardware address" holm network connect --mac zz default "$client"
+refuses 'limiting says what' "limit interface 'eth9' of '$client': .*no interface 'eth9'" holm network limit --egress 1M "$client" eth9
+refuses 'limiting to nothing' 'neither --egress nor --ingress' holm network limit "$client" eth0
+like 'a port of an address that the host has not is warned of' "$(holm publish "$client" 192.0.2.77:80:80 2>&1)" \
+	'port 192.0.2.77:80:80/tcp is published although the host has no address 192.0.2.77'
+check 'and works once it has' ip_on h addr add 192.0.2.77/32 dev up0
+is 'nothing to warn of then' "$(holm unpublish "$client" 192.0.2.77:80:80 2>&1; holm publish "$client" 192.0.2.77:80:80 2>&1)" ''
+holm unpublish "$client" 192.0.2.77:80:80
 check 'network create' holm network create --subnet 10.99.0.0/24 --isolated second
 is 'network list' "$(holm network list --quiet | sort | tr '\n' ' ')" 'default second '
 fact 'the same as JSON' "$(holm network list --format json)" '.[] | select(.name == "second") | [.subnet4, .isolated] | tostring' '["10.99.0.0/24",true]'
