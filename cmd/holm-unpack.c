@@ -78,6 +78,18 @@ static int check_size(const struct call *call, uint64_t size, struct error *e)
 			    (unsigned long long)call->request.limits.size);
 }
 
+/* The rest of an archive that is only kept. */
+static int skip_members(struct call *call, struct tar_reader *tar, struct error *e)
+{
+	struct tar_member member;
+	bool some = true;
+	int r = 0;
+
+	while (!r && some)
+		r = tar_next(tar, &member, &some, e) ?: check_size(call, tar->size, e);
+	return r;
+}
+
 static int unpack_members(struct call *call, struct source *source, struct tar_reader *tar, struct tree *tree,
 			  struct error *e)
 {
@@ -90,7 +102,7 @@ static int unpack_members(struct call *call, struct source *source, struct tar_r
 			return r;
 		if (first && source->spool >= 0 && tree_is_image_archive(member.name)) {
 			call->result.kind = UNPACK_SPOOLED;
-			return 0;
+			return skip_members(call, tar, e);
 		}
 		if (first && source->spool >= 0) {
 			if (ftruncate(source->spool, 0) < 0)

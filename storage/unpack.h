@@ -45,6 +45,9 @@ struct unpack_limits {
 	((struct unpack_limits){.size = UINT64_C(256) << 30, .entries = 4000000, .depth = 256, .ratio = 500})
 #define UNPACK_RATIO_FROM (UINT64_C(64) << 20)
 
+/* What may follow the end of an archive, or of its compressed form, that is read to its end: records are filled up, tapes by a MiB at most. */
+enum { UNPACK_PADDING_MAX = 16 << 20 };
+
 struct unpack_request {
 	uint32_t operation; /* enum unpack_operation */
 	uint32_t flags;	    /* enum unpack_flag */

@@ -30,6 +30,7 @@ struct stream {
 	const struct unpack_request *request;
 	struct digest digest;
 	uint64_t in, out, told;
+	uint64_t in_before; /* the last that came out */
 	struct error error; /* of reading */
 	size_t n;	    /* in buffer, not looked at yet */
 	unsigned char buffer[BUFFER];
@@ -89,6 +90,11 @@ static la_ssize_t read_for_archive(struct archive *archive, void *data, const vo
 	stream->n = 0;
 	if (!n)
 		n = read_some(stream);
+	/* xz takes any number of zeros after its end. */
+	if (n > 0 && stream->left == UINT64_MAX && stream->in - stream->in_before > UNPACK_PADDING_MAX) {
+		error_refuse(&stream->error, ERROR_INVALID, "nothing comes of its last %d bytes", UNPACK_PADDING_MAX);
+		n = -1;
+	}
 	*ret = stream->buffer;
 	if (n < 0)
 		archive_set_error(archive, EIO, "%s", stream->error.text);
@@ -124,6 +130,7 @@ static int hand_on(struct stream *stream, const void *data, size_t size, struct 
 	int r;
 
 	stream->out += size;
+	stream->in_before = stream->in;
 	r = check_limits(stream, e);
 	if (r)
 		return r;
@@ -160,10 +167,13 @@ static int pump(struct stream *stream, struct archive *archive, bool *ret_compre
 /* What follows the compressed part belongs to the blob and its hash. */
 static int read_rest(struct stream *stream, struct error *e)
 {
+	uint64_t before = stream->in;
 	ssize_t n;
 
 	while (stream->left && (n = read_some(stream)) > 0)
-		;
+		if (stream->left == UINT64_MAX && stream->in - before > UNPACK_PADDING_MAX)
+			return error_refuse(e, ERROR_INVALID, "more than %d bytes follow the compressed archive",
+					    UNPACK_PADDING_MAX);
 	if (stream->error.kind != ERROR_NONE) {
 		*e = stream->error;
 		return error_return(e);

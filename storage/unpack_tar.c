@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "storage/unpack.h"
+
 enum { BUFFER = 256 << 10, BLOCK = 512 };
 
 /* A header as it is in the archive: ustar, and where GNU differs. */
@@ -170,13 +172,18 @@ static int finish_member(struct tar_reader *tar, struct error *e)
 
 int tar_drain(struct tar_reader *tar, struct error *e)
 {
+	uint64_t bytes = 0;
 	int r = finish_member(tar, e);
 
 	while (!r && !tar->at_end) {
 		const unsigned char *piece;
-		size_t n;
+		size_t n = 0;
 
 		r = peel(tar, UINT64_MAX, false, &piece, &n, e);
+		bytes += n;
+		if (!r && bytes > UNPACK_PADDING_MAX)
+			r = error_refuse(e, ERROR_INVALID, "more than %d bytes follow the end of the archive",
+					 UNPACK_PADDING_MAX);
 	}
 	return r;
 }

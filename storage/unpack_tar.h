@@ -98,7 +98,7 @@ int tar_next(struct tar_reader *tar, struct tar_member *ret, bool *ret_some, str
 int tar_read(struct tar_reader *tar, bool kept, const unsigned char **ret_data, size_t *ret_n,
 	     struct error *e) must_check;
 
-/* Reads to the end of the stream, for its hash. */
+/* Reads to the end of the stream, for its hash; ERROR_INVALID: more than UNPACK_PADDING_MAX follow the last member. */
 int tar_drain(struct tar_reader *tar, struct error *e) must_check;
 
 #endif

@@ -35,6 +35,24 @@ is 'names are bytes' "$(find "$(tree_of names)" -mindepth 1 -printf '%f\0' | LC_
 	"$(printf '%b' ' blank \0*\0-option\0\\n\0cafe\xcc\x81\0latin-\xe9\0line\nbreak\0' | sed 's/\\\\n/\\n/' | LC_ALL=C sort -z | base64 -w 0)"
 check 'nothing was written outside' test ! -e /tmp/holm-evil
 
+# What has no end
+tar -C "$work" -cf "$work/small.tar" -- names.tar
+endless='more than 16777216 bytes follow|nothing comes of its last 16777216 bytes|can.t be decompressed'
+refuses 'zeros without end' "$endless" timeout 60 "$HOLM" --data "$data" image import -q /dev/zero endless
+# shellcheck disable=SC2016 # the inner shell's
+endless() { timeout 60 bash -c 'cat "$1" "$2" | "$3" --data "$4" image import -q - endless' - "$1" "$2" "$HOLM" "$data"; }
+for how in cat gzip xz zstd bzip2; do
+	$how <"$work/small.tar" >"$work/small.$how"
+	refuses "zeros without end after a tar by $how" "$endless" endless "$work/small.$how" /dev/zero
+	refuses "garbage without end after a tar by $how" "$endless" endless "$work/small.$how" /dev/urandom
+done
+{ printf x >"$work/layer.tar" && tar -C "$work" -cf "$work/docker.tar" --transform 's,.*,manifest.json,' layer.tar; } || not_ok 'an archive of images'
+refuses 'zeros without end after an archive of images' "$endless" endless "$work/docker.tar" /dev/zero
+refuses 'nothing of that is there' 'no image' image inspect endless
+is 'or in the making' "$(ls "$data/tmp")" ''
+head -c 1M /dev/zero >"$work/zeros"
+check 'a tape of large records is taken' endless "$work/small.cat" "$work/zeros"
+
 # Limits
 tar -C "$work" -cf "$work/three.tar" --transform 's,.*,a/b/c/&,' -- "names.tar" "write-through-symlink.tar"
 refuses '--max-entries' 'more than 1 members \(--max-entries\)' image import -q --max-entries 1 "$work/three.tar" limited
