@@ -232,8 +232,15 @@ for n in 1 10 500; do
 		sh -c 'stat -c %u /bin/busybox /etc/passwd | uniq; echo x >/etc/passwd; touch /n; stat -c %u /n'
 	is "$n layers in a user namespace" "$(holm run "$id")" $'0\n0'
 done
+# The same without what was merged of them.
+mv "$data/merged" "$data/merged.away"
+storage_bundle '.holm.image = "layers:500" | del(.root.path)' -- sh -c 'ls / | grep -c own; cat /own499'
+is '500 layers, none merged' "$(holm run "$id")" $'450\n499'
+mv "$data/merged.away" "$data/merged"
 many_layers 501
-storage_bundle '.holm.image = "layers:501" | del(.root.path)' -- true
+storage_bundle '.holm.image = "layers:501" | del(.root.path)' -- sh -c 'ls / | grep -c own'
+is '501 layers, merged' "$(holm run "$id")" 450
+rm -r "$data/merged"
 refuses 'more layers than the kernel takes' '501 layers: overlayfs takes at most 500' holm run "$id"
 storage_bundle '.holm.image = "layers:10" | .root.readonly = true | del(.root.path)' -- sh -c 'touch /x; cat /all'
 is 'a read-only image' "$(holm run "$id" 2>&1)" $'touch: /x: Read-only file system\n9'
