@@ -5,9 +5,9 @@
  *	merged.json	the image's layers, whose ids' SHA-256 HEX is, and which of them follow each other as a run
  *	N/		the tree of the run that begins with layer N: a layer that shows what the run's layers show together
  *
- * The largest layers stay as they are; the others become the runs between them.  So a root has at most eleven lowers for the kernel to set
- * up, unless more layers are so large that a copy would cost more than it saves.  Contents of small layers are on the disk, and in the
- * page cache, once more for each such image, where the file system can't share blocks.
+ * The two largest layers stay as they are, and more where a copy of the others would be larger than 16 MiB; what lies between those that
+ * stay becomes a run.  So a root of a hundred layers has five lowers for the kernel to set up.  Contents of small layers are on the disk,
+ * and in the page cache, once more for each such image.
  *
  * It can always be done without: it is no part of what an instance names in root.json, but goes when no image and no instance with
  * these layers is left.
@@ -22,7 +22,7 @@
 #include "storage/store.h"
 
 /* Fewer layers are ready in 0.3 ms as they are. */
-enum { MERGED_LAYERS_MIN = 16, MERGED_KEPT_MIN = 5, MERGED_BYTES_MAX = 16 << 20 };
+enum { MERGED_LAYERS_MIN = 16, MERGED_KEPT_MIN = 2, MERGED_BYTES_MAX = 16 << 20 };
 
 struct merged_run {
 	size_t first, n; /* layers */
