@@ -126,7 +126,7 @@ def many():
     timed("start --all", "start", "--all", "--parallel", PARALLEL, per=MANY)
     timed("remove --force --all", "remove", "--force", "--all", "--parallel", PARALLEL, per=MANY)
     left = run(*HOLM, "list", "--quiet").split() + os.listdir(f"{WORK}/data/instances") + os.listdir(f"{WORK}/data/ids")
-    left += [entry for entry in os.listdir(f"{WORK}/state") if not entry.startswith(".")]
+    left += [entry for entry in os.listdir(f"{WORK}/state") if not entry.startswith((".", ":"))]
     print(f"  {'left':34} {len(left):8}")
 
 
