@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Snapshots of stopped and running instances, going back to them, clones, and what an instance changed; holm killed on the way.
-# where: host bare
+# where: host
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/launch.sh"
 mkdir -p "$rootfs/opt/deep/er"
