@@ -278,11 +278,13 @@ static int find_runs(const struct store *store, const char *const *layers, size_
 	for (size_t i = 0; i <= kept; i++) {
 		size_t end = i < kept ? all[i].layer : n;
 
-		if (end > next + 1)
+		if (end > next + 1) {
 			ret->runs[ret->n_runs++] = (struct merged_run){next, end - next};
+			ret->n_saved += end - next - 1;
+		}
 		next = end + 1;
 	}
-	return ret->n_runs ? 0 : error_system(e, EOPNOTSUPP, "merge layers that are all large");
+	return 2 * ret->n_saved < n ? error_system(e, EOPNOTSUPP, "merge layers of which too many are large") : 0;
 }
 
 static int add_run(const struct store *store, const char *const *layers, const struct merged_run *run, int tmp,

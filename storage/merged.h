@@ -43,7 +43,7 @@ bool merged_print_id(const char *const *layers, size_t n, char ret[STORE_HEX_SIZ
 
 /*
  * Makes the trees of layers that are there and pinned, if there are enough of them and nobody has made them yet.  What can't be merged
- * (all layers are large, folders are too deep, an ordinary user's own are closed to it) is no error: there are no trees then.
+ * (so many layers are large that fewer than half would be saved, folders are too deep, an ordinary user's own are closed to it) is no error: there are no trees then.
  */
 int merged_make(const struct store *store, const char *const *layers, size_t n, struct error *e) must_check;
 

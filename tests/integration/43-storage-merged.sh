@@ -197,5 +197,27 @@ holm image import -q "$work/image.tar" >/dev/null
 start opaque:2
 is 'also with few layers' "$(lowers) $(ls "/proc/$(pid_of "$id")/root" | grep -c hidden)" '2 0'
 stop
+python3 - "$work/image.tar" <<-'END'
+	import hashlib, io, json, os, sys, tarfile
+	def put(tar, name, data):
+	    info = tarfile.TarInfo(name)
+	    info.size = len(data)
+	    tar.addfile(info, io.BytesIO(data))
+	blobs = []
+	for layer in range(17):
+	    out = io.BytesIO()
+	    with tarfile.open(fileobj=out, mode="w") as tar:
+	        put(tar, f"file{layer}", os.urandom(2500000))
+	    blobs.append(out.getvalue())
+	with tarfile.open(sys.argv[1], "w") as tar:
+	    put(tar, "manifest.json", json.dumps([{"Config": "config.json", "RepoTags": ["large:1"], "Layers": [f"{n}.tar" for n in range(17)]}]).encode())
+	    put(tar, "config.json", json.dumps({"os": "linux", "architecture": "amd64", "config": {}, "rootfs": {
+	        "type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(b).hexdigest() for b in blobs]}}).encode())
+	    for n, blob in enumerate(blobs):
+	        put(tar, f"{n}.tar", blob)
+END
+before=$(ls "$merged")
+check 'an image of large layers' holm image import -q "$work/image.tar"
+is 'stays as it is' "$(ls "$merged")" "$before"
 same 9 'read-only' '.root.readonly = true'
 finish
