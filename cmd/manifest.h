@@ -30,6 +30,14 @@ struct manifest_apply {
 	bool recreate; /* remove and make anew those whose root is to be another */
 };
 
+/* The rows of a verb that applies. */
+#define MANIFEST_OPTIONS                                                                                               \
+	OPTION(struct manifest_apply, pretend, "dry-run", 0, FLAG, NULL, "only say what would be done"),               \
+	    OPTION(struct manifest_apply, restart, "restart", 0, FLAG, NULL,                                           \
+		   "restart what needs it, one after the other"),                                                      \
+	    OPTION(struct manifest_apply, recreate, "recreate", 0, FLAG, NULL,                                         \
+		   "make anew what is to have another root; what it wrote is lost")
+
 /* Makes and changes; prints a line for each thing done or left to do; then starts what is to run, in order. */
 int manifest_apply(struct invocation *call, const struct manifest *manifest, const struct manifest_apply *how,
 		   struct error *e) must_check;

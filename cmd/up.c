@@ -3,10 +3,7 @@
 #include "cmd/verbs.h"
 
 static const struct option rows[] = {
-    OPTION(struct manifest_apply, pretend, "dry-run", 0, FLAG, NULL, "only say what would be done"),
-    OPTION(struct manifest_apply, restart, "restart", 0, FLAG, NULL, "restart what needs it, one after the other"),
-    OPTION(struct manifest_apply, recreate, "recreate", 0, FLAG, NULL,
-	   "make anew what is to have another root; what it wrote is lost"),
+    MANIFEST_OPTIONS,
 };
 
 static int run(struct invocation *call, void *options, char **operands, size_t n, struct error *e)
