@@ -174,8 +174,7 @@ static bool understands(pid_t pid, int signal)
 	return waits_for_signals(pid);
 }
 
-/* What init understands: the signal that is meant, or one of those that mean the same.  0: none. */
-static int find_signal(const struct spec *spec, pid_t pid, int signal)
+int instance_find_signal(const struct spec *spec, pid_t pid, int signal)
 {
 	const int signals[] = {signal, SIGTERM, SIGINT, SIGQUIT};
 	const struct spec_namespace *n = &spec->linux_.namespaces[SPEC_NS_PID];
@@ -224,7 +223,7 @@ static int find_how(const struct instance *i, const struct instance_stop *stop, 
 	if (stop->timeout < 0)
 		*ret_timeout = config_stop_timeout(&spec);
 	if (!stop->signal)
-		*ret_signal = pid ? find_signal(&spec, pid, config_stop_signal(&spec)) : SIGTERM;
+		*ret_signal = pid ? instance_find_signal(&spec, pid, config_stop_signal(&spec)) : SIGTERM;
 	if (!*ret_signal)
 		*ret_timeout = 0;
 	spec_release(&spec);

@@ -50,6 +50,12 @@ struct instance_stop {
 };
 
 /*
+ * What init understands: the signal that is meant, or one of those that mean the same; 0: none, and asking would be in vain: the
+ * kernel spares the first process of a pid namespace what it has no handler for.
+ */
+int instance_find_signal(const struct spec *spec, pid_t pid, int signal);
+
+/*
  * Wants it down: the signal, then the grace, then its whole cgroup is killed; returns when its end is recorded.  One that is down
  * is no error.
  */

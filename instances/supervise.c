@@ -24,6 +24,7 @@
 #include "instances/run.h"
 #include "instances/run_begin.h"
 #include "instances/run_end.h"
+#include "instances/status.h"
 #include "runtime/socket.h"
 
 enum { LOCK_TRIES = 20 };
@@ -223,9 +224,10 @@ static int end_payload(struct run *run, int signal, int64_t grace, struct error 
 {
 	auto_fd pidfd = sys_pidfd_open(run->shared->init.pid, 0);
 	struct pollfd p = {.fd = pidfd, .events = POLLIN};
-	int r = signal == SIGKILL ? 0 : container_kill(run->runtime, run->instance->name, signal, false, e);
+	int understood = signal == SIGKILL ? 0 : instance_find_signal(&run->spec, run->shared->init.pid, signal);
+	int r = !understood ? 0 : container_kill(run->runtime, run->instance->name, understood, false, e);
 
-	if (!r && signal != SIGKILL && pidfd >= 0 && poll(&p, 1, (int)(grace / 1000000)) > 0)
+	if (!r && understood && pidfd >= 0 && poll(&p, 1, (int)(grace / 1000000)) > 0)
 		return 0;
 	return container_kill(run->runtime, run->instance->name, SIGKILL, true, e);
 }

@@ -40,6 +40,9 @@ launch $prefix-stops --restart always --health-cmd false --health-interval 100ms
 	sh -c 'trap "exit 0" TERM; while :; do sleep 0.05; done' >/dev/null
 check 'one is stopped, whatever its policy' wait_end $prefix-stops
 is 'it is not wanted any more' "$(jq .up "$data/instances/$prefix-stops/instance.json")" false
+# Its first process is deaf to what asks it to end: nobody waits ten seconds to find that out.
+launch $prefix-deaf --health-cmd false --health-interval 100ms --health-retries 1 --health-action stop --stop-timeout 100s -- sleep 600 >/dev/null
+is 'nobody waits for one that is deaf' "$(on wait --timeout $((20 * HOLM_TIMESCALE))s $prefix-deaf 2>&1)" 137
 launch $prefix-killed --health-cmd false --health-interval 100ms --health-retries 1 --health-action kill -- sleep 600 >/dev/null
 check 'one is killed' wait_end $prefix-killed
 like 'as its end says' "$(end $prefix-killed .why)" 'killed by SIGKILL, it was unhealthy'
