@@ -155,6 +155,21 @@ check 'and goes, too' holm delete --force "$id"
 check 'delete' holm delete --force "$neighbour"
 check 'and the network goes' holm network remove second
 
+# Everything of an instance is killed, and what holm knew of it is gone: what it had of networks is still found and freed.
+bundle -- sleep 1000
+config '.holm.networks = [{"network": "default", "publish": ["192.0.2.1:8099:80"], "rate": {"egress": "8M", "ingress": "8M"}}]'
+run_detached
+lost=$id
+is 'a limited one has a queue' "$(ip_on h -j link show type ifb | jq length)" 1
+kill -9 "$(pid_of "$lost")"
+wait_status stopped "$lost"
+mv "$state/$lost" "$work/lost"
+check 'repair, after the record of one was lost' holm network repair
+is 'frees what it had' "$(ip_on h -j link show type ifb | jq length) $(holm network inspect default | jq -r '.members[].id' | grep -c "$lost") $(
+	ask out tcp 192.0.2.1 8099) $(counted "$work/run/holm-net/networks/default" | wc -l)" '0 0 refused 4'
+mv "$work/lost" "$state/$lost"
+check 'and the rest, once it is there again' holm delete "$lost"
+
 kill -9 "$pid"
 wait_status stopped "$web"
 check 'delete' holm delete "$web"
