@@ -58,7 +58,7 @@ snapshot() {
 net h create one subnet=10.99.0.0/24 >/dev/null
 arguments=(network=one publish=127.0.0.1:8080:80 egress=10M ingress=10M)
 join h k "${arguments[@]}"
-is 'what is counted is looked at, too' "$(counted "$work/net/h/state/networks/one")" "$(sed 's|.* address4=\([^/]*\).*|\1|' <<<"$joined")"
+is 'what is counted is looked at, too' "$(counted "$work/net/h/state/networks/one")" "$(grep -o 'address4=[0-9.]*' <<<"$joined" | cut -d = -f 2)"
 net h leave k
 before=$(snapshot)
 
