@@ -143,6 +143,31 @@ sender.send(to + own + b'\x08\0' + ip + udp)
 FRAME
 like 'a frame in pieces counts as any other' "$(net h counters w)" 'wan=6028/1/'
 
+# As on Linux before 6.6: there are no programs without a classifier.  The fifth call asks for them.
+if command -v strace >/dev/null; then
+	host h2
+	outside h2 out2
+	serve out2 udp 192.0.2.2 53
+	host o
+	# old WHICH VERB...: these calls of bpf(2) fail
+	old() {
+		ASAN_OPTIONS=detect_leaks=0 NET_STATE=$work/net/h2/state NET_CONFIG=$work/net/h2/config on h2 strace -f -qq -o /dev/null \
+			-e trace=bpf -e inject=bpf:error=EINVAL:when="$1" "$work/net/net" "${@:2}"
+	}
+	check 'without tcx' old 5 join o "$(ns_file o)" network=default
+	is 'they are on the bridge by clsact' "$(on h2 tc filter show dev holm-default ingress | grep -c holm_count) $(
+		on h2 tc filter show dev holm-default egress | grep -c holm_count) $(on h2 "$bpf" attached holm-default 2>/dev/null || echo '0 0')" '1 1 0 0'
+	ask o udp 192.0.2.2 53 1000 >/dev/null
+	like 'and count' "$(net h2 counters o)" 'wan=1028/1/'
+	check 'repair finds them' old 1+ repair
+	on h2 tc qdisc del dev holm-default clsact
+	check 'and lays them again where they are not' net h2 repair
+	ask o udp 192.0.2.2 53 1000 >/dev/null
+	like 'from zero' "$(net h2 counters o)" 'wan=1028/1/'
+else
+	skip 'as on Linux before 6.6' 'needs strace'
+fi
+
 # In a user namespace nobody may use BPF: a join works, and is told.
 if unshare --user --map-root-user true 2>/dev/null; then
 	nested=$(NET_STATE=$work/net/nested NET_CONFIG=$work/net/nested-config unshare --user --map-root-user --net sh -c \
