@@ -92,10 +92,11 @@ is 'why takes labels' "$(holm why --label part=api | grep -c "^$prefix-api[12] i
 holm update --label part=api -m 48M --cpus 0.5 --pids 77
 fact "update takes labels, and launch's options" "$(holm inspect --label part=api)" \
 	'[.[].config.linux.resources | [.memory.limit, .cpu.quota, .pids.limit]] | unique | tostring' '[[50331648,50000,77]]'
-for verb in edit diff 'diff --config' "rename %s $prefix-new" "clone %s $prefix-new" "export %s -" "commit %s $prefix:new" "cp %s:/etc/passwd $work/new"; do
-	# shellcheck disable=SC2059,SC2086 # words
-	refuses "${verb%% *} takes one" "stands for '$prefix-api1', '$prefix-api2': this verb takes one of them" \
-		holm $([[ $verb == *%s* ]] && printf "$verb" "$prefix-api[12]" || echo "$verb $prefix-api[12]")
+both="$prefix-api[12]"
+for words in "edit $both" "diff $both" "diff --config $both" "rename $both $prefix-new" "clone $both $prefix-new" "export $both -" \
+	"commit $both $prefix:new" "cp $both:/etc/passwd $work/new"; do
+	# shellcheck disable=SC2086 # words
+	refuses "${words%% *} takes one" "stands for '$prefix-api1', '$prefix-api2': this verb takes one of them" holm $words
 done
 check 'by a pattern, too' holm cp "$prefix-*i1:/etc/passwd" "$work/new"
 holm remove --force --label part=api
