@@ -5,9 +5,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -228,9 +231,34 @@ static void report(struct layer_jobs *jobs, bool ended)
 	jobs->progress(&progress, jobs->data);
 }
 
-static int listen_once(const struct store *store, struct layer_jobs *jobs, bool waiting, struct error *e)
+/* Whoever presses Ctrl-C finds nothing half-made: these signals are heard, and what was begun is removed. */
+static int hold_signals(sigset_t *ret_before, int *ret_fd, struct error *e)
 {
-	struct pollfd fds[2 * PARALLEL_MAX];
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction action;
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		/* A signal that is ignored is kept all the same while it is blocked. */
+		if (!sigaction(signals[i], NULL, &action) && action.sa_handler != SIG_IGN)
+			sigaddset(&set, signals[i]);
+	*ret_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return *ret_fd < 0 || sigprocmask(SIG_BLOCK, &set, ret_before) < 0 ? error_system(e, errno, "hear signals") : 0;
+}
+
+static int hear_signal(int fd, struct error *e)
+{
+	struct signalfd_siginfo info;
+
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return 0;
+	return error_refuse(e, ERROR_SYSTEM, "interrupted by SIG%s", sigabbrev_np((int)info.ssi_signo) ?: "?");
+}
+
+static int listen_once(const struct store *store, struct layer_jobs *jobs, int signals, bool waiting, struct error *e)
+{
+	struct pollfd fds[2 * PARALLEL_MAX + 1];
 	struct layer_job *of[2 * PARALLEL_MAX];
 	size_t n = 0;
 	int r = 0;
@@ -245,8 +273,11 @@ static int listen_once(const struct store *store, struct layer_jobs *jobs, bool 
 		of[n] = job;
 		fds[n++] = (struct pollfd){.fd = job->feeder.socket, .events = POLLIN}; /* -1: poll(2) passes it over */
 	}
-	if (poll(fds, n, waiting ? RETRY_MS : -1) < 0)
+	fds[n] = (struct pollfd){.fd = signals, .events = POLLIN};
+	if (poll(fds, n + 1, waiting ? RETRY_MS : -1) < 0)
 		return errno == EINTR ? 0 : error_system(e, errno, "poll");
+	if (fds[n].revents)
+		r = hear_signal(signals, e);
 	for (size_t i = 0; !r && i < n; i++) {
 		if (!fds[i].revents || of[i]->state != LAYER_JOB_RUNS)
 			continue;
@@ -277,7 +308,7 @@ int layer_jobs_publish(const struct store *store, struct layer_jobs *jobs, struc
 	return r;
 }
 
-int layer_jobs_run(const struct store *store, struct layer_jobs *jobs, struct error *e)
+static int run_all(const struct store *store, struct layer_jobs *jobs, int signals, struct error *e)
 {
 	unsigned parallel = jobs->parallel && jobs->parallel < PARALLEL_MAX ? jobs->parallel : count_processors();
 
@@ -307,10 +338,23 @@ int layer_jobs_run(const struct store *store, struct layer_jobs *jobs, struct er
 		r = running ? 0 : layer_jobs_publish(store, jobs, e);
 		if (r)
 			return r;
-		r = listen_once(store, jobs, waiting && running < parallel, e);
+		r = listen_once(store, jobs, signals, waiting && running < parallel, e);
 		if (r)
 			return r;
 	}
+}
+
+int layer_jobs_run(const struct store *store, struct layer_jobs *jobs, struct error *e)
+{
+	auto_fd signals = -1;
+	sigset_t before;
+	int r = hold_signals(&before, &signals, e);
+
+	if (r)
+		return r;
+	r = run_all(store, jobs, signals, e);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return r;
 }
 
 void layer_jobs_close(const struct store *store, struct layer_jobs *jobs)

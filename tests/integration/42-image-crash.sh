@@ -145,6 +145,28 @@ sys.stdout.flush()" >&7
 done
 is "holm-unpack killed ($killed times): refused, nothing left" "$bad" ''
 
+# Ctrl-C, and the like: heard, unless they are ignored.
+interrupted() {
+	rm -f "$work/fifo" && mkfifo "$work/fifo"
+	env --"$1"-signal=INT,TERM,HUP "$HOLM" --data "$data" image import -q - new <"$work/fifo" >"$work/said" 2>&1 &
+	importer=$!
+	exec 7>"$work/fifo"
+	head -c 300 "$work/large/index.json" >&7
+	wait_for 5 pgrep -P $importer -x holm-unpack || not_ok 'holm-unpack runs'
+	kill "-$2" $importer
+}
+for signal in INT TERM HUP; do
+	interrupted default $signal
+	wait $importer && not_ok "interrupted by SIG$signal"
+	exec 7>&-
+	like "SIG$signal is heard" "$(cat "$work/said")" "interrupted by SIG$signal"
+	is "and nothing is left" "$(ls "$data/tmp")" ''
+done
+interrupted ignore INT
+exec 7>&-
+wait $importer && not_ok 'garbage was taken'
+like 'an ignored one is not' "$(cat "$work/said")" 'cut off after'
+
 # --- a full disk -----------------------------------------------------------------------------------------------------------
 cat >"$work/full.sh" <<-END
 	mkdir -p "$work/small" && mount -t tmpfs -o size=\$1 tmpfs "$work/small" || exit 9
