@@ -669,6 +669,19 @@ int store_write_blob(const struct store *store, const void *data, size_t size, c
 	return 0;
 }
 
+/* Whoever removes one takes it away as ".HEX", looks whether somebody needs it by now, and puts it back then. */
+static int read_blob(int blobs, const char *hex, char **ret, size_t *ret_size)
+{
+	char moved[STORE_HEX_SIZE + 1];
+	int r = file_read(blobs, hex, STORE_BLOB_MAX, ret, ret_size);
+
+	if (r == -ENOENT) {
+		snprintf(moved, sizeof(moved), ".%.64s", hex);
+		r = file_read(blobs, moved, STORE_BLOB_MAX, ret, ret_size);
+	}
+	return r == -ENOENT ? file_read(blobs, hex, STORE_BLOB_MAX, ret, ret_size) : r;
+}
+
 int store_read_blob(const struct store *store, const char *hex, char **ret_data, size_t *ret_size, struct error *e)
 {
 	auto_fd blobs = -1;
@@ -679,7 +692,7 @@ int store_read_blob(const struct store *store, const char *hex, char **ret_data,
 
 	if (r)
 		return r;
-	r = file_read(blobs, hex, STORE_BLOB_MAX, &data, &size);
+	r = read_blob(blobs, hex, &data, &size);
 	if (r == -ENOENT) {
 		error_refuse(e, ERROR_NOT_FOUND, "there is no blob '%s/blobs/sha256/%s'", store->path, hex);
 		return r;

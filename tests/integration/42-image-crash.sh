@@ -202,6 +202,15 @@ is 'prunes beside imports' "$(grep -c failed "$work/prunes")" 0
 is 'each layer once' "$(ls "$data/layers" | wc -l)" 5
 check 'the store is sound' image check --content
 
+# A manifest that a prune has taken away for a moment can be read, and who died then has harmed nobody.
+manifest=$(image inspect many:1 | jq -r '.[0].digest')
+mv "$data/blobs/sha256/${manifest#*:}" "$data/blobs/sha256/.${manifest#*:}"
+is 'a blob on its way out is still read' "$(image inspect many:1 | jq -r '.[0].digest')" "$manifest"
+check 'a prune goes on' image prune
+refuses 'the check tells of it' 'was being removed' image check
+check 'and puts it back' image check --repair
+check 'where it belongs' test -e "$data/blobs/sha256/${manifest#*:}"
+
 # The same two archives in opposite order, layers of each other: nobody waits for ever.
 make_layout "$work/a" 4 200
 cp -r "$work/a" "$work/b"

@@ -110,9 +110,9 @@ describe() {
 	END
 }
 
-# How many layers the root is mounted of.
+# How many layers the root is mounted of: "lowerdir+=A,lowerdir+=B", or "lowerdir=A:B" on older kernels.
 lowers() {
-	grep -E '^[0-9]+ [0-9]+ [^ ]+ / / .* - overlay ' "/proc/$(pid_of "$id")/mountinfo" | grep -oE 'lowerdir[+]?=' | wc -l
+	grep -E '^[0-9]+ [0-9]+ [^ ]+ / / .* - overlay ' "/proc/$(pid_of "$id")/mountinfo" | grep -oE 'lowerdir[+]?=[^,]*' | tr : '\n' | wc -l
 }
 
 # start IMAGE [JQ-FILTER]
@@ -130,7 +130,6 @@ make_image 1 40 "$work/many.tar" many:1
 check 'an image of 40 layers' holm image import -q "$work/many.tar"
 is 'is merged' "$(ls "$merged" | wc -l)" 1
 start many:1
-[ "$(lowers)" -gt 0 ] || skip_all 'needs a kernel that lists layers one by one'
 check "its roots have few layers ($(lowers))" test "$(lowers)" -le 5
 is 'a file is as it was' "$(cat "/proc/$(pid_of "$id")/root/long/0")" '  0'
 
