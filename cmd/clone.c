@@ -48,9 +48,9 @@ const struct verb verb_clone = {
     .min = 2,
     .max = 2,
     VERB_OPTIONS(struct clone_options, rows),
-    .text = "NAME may be a pattern that stands for one.\n"
-	    "Both share what NAME wrote until now; a running one is frozen "
-	    "while that is copied.  NEW has its own ids,\n"
-	    "host name, MAC and address; volumes are shared, and so are ports, which only one of both can publish.",
+    .text = "Both share what NAME wrote until now; a running one is frozen for a moment.  NEW has its own ids,\n"
+	    "host name, MAC and address; volumes are shared, and so are ports, which only one of both can\n"
+	    "publish.\n"
+	    "NAME may be a pattern that stands for one.",
     .run = run,
 };

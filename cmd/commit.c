@@ -170,8 +170,7 @@ const struct verb verb_commit = {
     .min = 2,
     .max = 2,
     VERB_OPTIONS(struct commit_options, rows),
-    .text = "NAME may be a pattern that stands for one.\n"
-	    "What it wrote becomes layers above its image.  A running one "
-	    "is frozen while that is copied.",
+    .text = "What it wrote becomes layers above its image.  A running one is frozen for a moment.\n"
+	    "NAME may be a pattern that stands for one.",
     .run = run,
 };

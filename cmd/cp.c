@@ -284,11 +284,10 @@ const struct verb verb_cp = {
     .min = 2,
     .max = 2,
     VERB_OPTIONS(struct cp_options, rows),
-    .text =
-	"NAME may be a pattern that stands for one.\n"
-	"Links are copied, not followed.  A folder whose path ends with "
-	"'/.' stands for what is in it.  Without\n"
-	"--archive files belong to the caller, or to root of the instance.  What has the name already is replaced.\n"
-	"'-' is a tar on standard output or input, whose members go into the folder PATH.",
+    .text = "Links are copied, not followed.  A folder whose path ends with '/.' stands for what is in it.\n"
+	    "Without --archive files belong to the caller, or to root of the instance.  What has the name\n"
+	    "already is replaced.\n"
+	    "'-' is a tar on standard output or input, whose members go into the folder PATH.\n"
+	    "NAME may be a pattern that stands for one.",
     .run = run,
 };

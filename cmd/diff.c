@@ -168,10 +168,9 @@ const struct verb verb_diff = {
     .min = 1,
     .max = 1,
     VERB_OPTIONS(struct diff_options, rows),
-    .text = "NAME may be a pattern that stands for one.\n"
-	    "A: added, C: changed, D: removed.  With --config, a line for "
-	    "each setting that is not the same "
-	    "everywhere: FILE\n"
-	    "is config.json, RECORD what the run was started with and told since, KERNEL what is in force.",
+    .text = "A: added, C: changed, D: removed.  With --config, a line for each setting that is not the same\n"
+	    "everywhere: FILE is config.json, RECORD what the run was started with and told since, KERNEL what\n"
+	    "is in force.\n"
+	    "NAME may be a pattern that stands for one.",
     .run = run,
 };

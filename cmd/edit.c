@@ -123,10 +123,8 @@ const struct verb verb_edit = {
     .operands = "NAME",
     .min = 1,
     .max = 1,
-    .text = "NAME may be a pattern that stands for one.\n"
-	    "Opens it in $VISUAL, $EDITOR or vi.  What comes out is "
-	    "checked before anything changes; what can be "
-	    "changed at\n"
-	    "once is, and what needs a restart is named.",
+    .text = "Opens it in $VISUAL, $EDITOR or vi.  What comes out is checked before anything changes; what can\n"
+	    "be changed at once is, and what needs a restart is named.\n"
+	    "NAME may be a pattern that stands for one.",
     .run = run,
 };

@@ -43,9 +43,8 @@ const struct verb verb_export = {
     .min = 2,
     .max = 2,
     VERB_OPTIONS(struct export_options, rows),
-    .text = "NAME may be a pattern that stands for one.\n"
-	    "One tar with sums for 'holm import'; '-' is standard output.  "
-	    "A running one is frozen while what it wrote\n"
-	    "since its last snapshot is copied.  Volumes and folders of the host are not in it.",
+    .text = "One tar with sums for 'holm import'; '-' is standard output.  A running one is frozen for a\n"
+	    "moment.  Volumes and folders of the host are not in it.\n"
+	    "NAME may be a pattern that stands for one.",
     .run = run,
 };

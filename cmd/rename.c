@@ -65,7 +65,7 @@ const struct verb verb_rename = {
     .operands = "NAME NEW",
     .min = 2,
     .max = 2,
-    .text = "NAME may be a pattern that stands for one.\n"
-	    "Its host name changes with it where it was the same.",
+    .text = "Its host name changes with it where it was the same.\n"
+	    "NAME may be a pattern that stands for one.",
     .run = run,
 };
