@@ -16,6 +16,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "base/sys.h"
 #include "instances/overcommit.h"
 #include "instances/run.h"
@@ -154,19 +155,28 @@ static bool joins_networks(const struct run *run)
 	       !run->runtime->rootless;
 }
 
+/* Before the payload runs, as nobody would stay beside it. */
+static int find_program(struct error *e)
+{
+	char path[4096];
+	int r = proc_program("holm-monitor", path, sizeof(path), e);
+
+	return r || !access(path, X_OK) ? r
+					: error_system(e, errno, "execute '%s', which stays beside an instance", path);
+}
+
 /* child: never returns; network is its end of a holm-net that is being started, or -1. */
 static int start_in_child(struct run *run, void (*child)(struct run *run, int report, int network), bool joins,
 			  struct error *e)
 {
 	auto_fd ours = -1, theirs = -1, network = -1, program = -1;
-	int pair[2], r;
+	int pair[2], r = find_program(e);
 	pid_t pid;
 
-	if (joins) {
+	if (!r && joins)
 		r = net_make_pair(&network, &program, e);
-		if (r)
-			return r;
-	}
+	if (r)
+		return r;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return error_system(e, errno, "make a socket for the monitor");
 	ours = pair[0];

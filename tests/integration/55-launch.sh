@@ -258,6 +258,10 @@ if as_user "$own" version >/dev/null; then
 	check 'and keeps what it wrote' as_user "$own" exec "$prefix-own" test -e /made
 	check 'stopped and started with the others' as_user sh -c '"$1" stop --all && "$1" start --all' sh "$own"
 	check 'removed' as_user "$own" remove --force --all
+	rm "$work/user/bin/holm-monitor"
+	refuses 'without who would stay beside it' "execute '$work/user/bin/holm-monitor', which stays beside an instance: no such file" \
+		as_user "$own" launch --name "$prefix-alone" --rootfs "$work/user/rootfs" sleep 1000
+	is 'nothing is left then' "$(as_user "$own" list --quiet)" ''
 	refuses 'a network needs root' "joining networks needs root: use --network none or host" as_user "$own" launch --network default --rootfs "$work/user/rootfs" true
 	refuses 'and so does a port' "joining one needs root; with --network host" as_user "$own" launch -p 80:80 --rootfs "$work/user/rootfs" true
 	refuses 'a size needs root' "need root on the host" as_user "$own" launch --size 10M --rootfs "$work/user/rootfs" true
