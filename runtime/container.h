@@ -92,7 +92,7 @@ int container_run(const struct runtime *runtime, const struct container_create *
 
 int container_start(const struct runtime *runtime, const char *id, struct error *e) must_check;
 
-/* signal: number.  all: every process (with it, a stopped container is no error). */
+/* signal: number.  all: every process (with it, a stopped container is no error).  SIGKILL: waits for the end, 1 s at most. */
 int container_kill(const struct runtime *runtime, const char *id, int signal, bool all, struct error *e) must_check;
 int container_delete(const struct runtime *runtime, const char *id, bool force, struct error *e) must_check;
 int container_state(const struct runtime *runtime, const char *id, struct arena *arena, struct container_state *ret,

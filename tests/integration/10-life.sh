@@ -66,6 +66,18 @@ check 'kill by number' holm kill "$id" 9
 check 'which stops it' wait_status stopped
 check 'and it can be deleted' holm delete "$id"
 
+if is_holm; then
+	bundle -- sh -c 'i=0; while [ $i -lt 300 ]; do sleep 1000 & i=$((i + 1)); done; wait' # dying takes a while
+	late=0
+	for _ in {1..5}; do
+		run_detached
+		wait_for 10 eval '[ "$(holm ps --format json "$id" | jq length)" -gt 300 ]'
+		holm kill "$id" KILL && holm delete "$id" || late=$((late + 1))
+		holm delete --force "$id"
+	done
+	is 'one that was killed can be deleted at once' $late 0
+fi
+
 bundle -- sh -c 'sleep 1000 & sleep 1000 & wait'
 config '.linux.namespaces |= map(select(.type != "pid"))'
 run_detached
