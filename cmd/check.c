@@ -25,6 +25,8 @@ static const struct option rows[] = {
 
 /* ---- how to get it ---- */
 
+static const char unified[] = "boot with systemd.unified_cgroup_hierarchy=1, or with cgroup_no_v1=all";
+
 /* The first that fits what can't be had; a row without one is none that anybody could do something about. */
 static const struct {
 	const char *what, *detail; /* patterns */
@@ -32,7 +34,11 @@ static const struct {
 } advice[] = {
     {"*", "*is not delegated to this user*",
      "as root: 'systemctl edit user@.service', and there [Service] Delegate=cpu cpuset io memory pids"},
-    {"*", "*is bound to cgroup v1", "boot with systemd.unified_cgroup_hierarchy=1, or with cgroup_no_v1=all"},
+    {"*", "*is bound to cgroup v1", unified},
+    {"*", "needs cgroup v2", unified},
+    {"*", "no cgroup v2", unified},
+    {"kill at once", "*", unified},
+    {"*", "*can't switch the OOM killer off", "memory.high, from which on it is slowed down instead of killed"},
     {"blockIO.weight*", "*bfq*", "modprobe bfq; echo bfq >/sys/block/DISK/queue/scheduler"},
     {"*weight*", "*io.cost*", "echo 'MAJOR:MINOR enable=1' >/sys/fs/cgroup/io.cost.qos"},
     {"memory.swap", "*", "boot with swapaccount=1"},
