@@ -117,8 +117,7 @@ const struct verb verb_wait = {
     .max = VERB_ANY_OPERANDS,
     VERB_OPTIONS(struct wait_options, rows),
     .failure = 255,
-    .text = "Prints the exit status of each that has stopped, with its name where a pattern or a label is given; "
-	    "holm's own is\n"
-	    "the last one that is not 0, or 255 when holm itself failed or the time was over.",
+    .text = "Prints the exit status of each that has stopped, with its name where a pattern or a label is given;\n"
+	    "holm's own is the last one that is not 0, or 255 when holm itself failed or the time was over.",
     .run = run,
 };

@@ -305,9 +305,7 @@ const struct verb verb_why = {
     .min = 0,
     .max = VERB_ANY_OPERANDS,
     VERB_OPTIONS(struct why_options, rows),
-    .text = "NAME may be a pattern.\n"
-	    "Its state, the limits that it runs into, what it waits for and who else uses "
-	    "that, how it ended the last\n"
-	    "time, and its last words.",
+    .text = "Its state, the limits that it runs into, what it waits for and who else uses that, how it ended the\n"
+	    "last time, and its last words.  NAME may be a pattern.",
     .run = run,
 };

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "storage/copy.h"
 #include "storage/layer.h"
+#include "storage/whiteout.h"
 
 /* One folder in each layer that has a part of it, highest first. */
 struct stack {
@@ -43,11 +44,6 @@ static void close_stack(struct stack *stack)
 		fd_close(stack->fds[i]);
 	free(stack->fds);
 	*stack = (struct stack){0};
-}
-
-static bool is_whiteout(const struct stat *st)
-{
-	return S_ISCHR(st->st_mode) && !st->st_rdev;
 }
 
 static int look(const struct walk *w, const struct stack *stack, const char *name, struct seen *ret, struct error *e)

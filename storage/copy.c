@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "storage/copy_parts.h"
+#include "storage/whiteout.h"
 
 enum {
 	OVERFLOW_ID = 65534,
@@ -539,11 +540,6 @@ static int enter_folder(struct copy *copy, int from, int to_dir, const char *to,
 	r = make_folder(copy, to_dir, to, &out, e) ?: copy_entries(copy, from, out, depth + 1, e);
 	copy_leave(copy, length);
 	return r ? r : copy_attributes(from, out, copy, e);
-}
-
-static bool is_whiteout(const struct stat *st)
-{
-	return S_ISCHR(st->st_mode) && !st->st_rdev;
 }
 
 static int copy_kind(struct copy *copy, int path, const struct stat *st, int to_dir, const char *to, unsigned depth,

@@ -24,6 +24,7 @@
 #include "storage/digest.h"
 #include "storage/jsonfile.h"
 #include "storage/layer.h"
+#include "storage/whiteout.h"
 
 #define RECORD "merged.json"
 #define LINKS "links" /* one more name for every file with several, as long as its layer is read */
@@ -58,11 +59,6 @@ struct merging {
 	bool is_lowest; /* the run: it has nothing to hide */
 	struct copy copy;
 };
-
-static bool is_whiteout(const struct stat *st)
-{
-	return S_ISCHR(st->st_mode) && !st->st_rdev;
-}
 
 static int make_room(int dir, const char *name, struct error *e)
 {

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/sys.h"
 #include "storage/store.h"
+#include "storage/whiteout.h"
 
 enum { HOLE = 4096 }; /* zeros are looked for in pieces of this size, and not written */
 
@@ -181,11 +182,6 @@ static int make_opaque(struct tree *tree, int fd, struct error *e)
 	if (fsetxattr(fd, opaque_name(tree), "y", 1, 0) < 0)
 		return error_system(e, errno, "set '%s'", opaque_name(tree));
 	return 0;
-}
-
-static bool is_whiteout(const struct stat *st)
-{
-	return S_ISCHR(st->st_mode) && !st->st_rdev;
 }
 
 static int add_whiteout(struct tree *tree, int parent, const char *name, struct error *e)
