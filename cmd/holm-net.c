@@ -41,7 +41,8 @@ static int send_reply(enum net_reply_type type, const void *item, size_t size)
 {
 	struct net_reply reply = {.type = type, .size = size};
 
-	memcpy(&reply.error, item, size);
+	if (size)
+		memcpy(&reply.error, item, size);
 	return fd_send(NET_SOCKET, &reply, NET_REPLY_HEAD + size, NULL, 0);
 }
 
@@ -236,7 +237,7 @@ static int join(struct call *call, struct error *e)
 	else if (!r && request->n > 1)
 		r = hosts_make_own(&call->host.store, request->id, e);
 	if (!r && request->netns_follows)
-		r = receive_namespace(call, e);
+		r = answer(NET_REPLY_PREPARED, NULL, 0, e) ?: receive_namespace(call, e);
 	instance.netns_fd = call->netns_fd;
 	if (!r && request->netns_follows)
 		r = check_namespace(call, e);

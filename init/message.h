@@ -9,7 +9,7 @@
  *                           <--------------  MESSAGE_PID           PLAN_FORK: the pid that goes on
  *   MESSAGE_CGROUPS (fds)   -------------->  PLAN_CGROUPS
  *                           <--------------  MESSAGE_NAMESPACES    they exist (only where the host side has work in them)
- *   MESSAGE_GO              -------------->  PLAN_WAIT             (for id maps at once; for the network after the mounts)
+ *   MESSAGE_GO              -------------->  PLAN_WAIT             (for id maps at once; for the network once it is joined)
  *   MESSAGE_TREE (fd)       -------------->  PLAN_ROOT, PLAN_MOUNT, PLAN_DEVICE: one each, in the plan's order
  *                           <--------------  MESSAGE_CONSOLE (fd)  the pty's master
  *                           <--------------  MESSAGE_MOUNTED       before the root changes: time for the host's hooks

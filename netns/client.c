@@ -25,7 +25,7 @@
  * Once it has answered nothing is left to it but to exit, which takes it a grace period of RCU at times: not waited for.
  * Whoever started us, or our own subreaper loop, reaps it then.
  */
-static void call_close(struct net_call *call)
+void net_close(struct net_call *call)
 {
 	call->socket = fd_close(call->socket);
 	if (call->pid > 0)
@@ -34,7 +34,7 @@ static void call_close(struct net_call *call)
 	call->pid = 0;
 }
 
-#define auto_call __attribute__((cleanup(call_close))) struct net_call
+#define auto_call __attribute__((cleanup(net_close))) struct net_call
 
 int net_make_pair(int *ret_ours, int *ret_programs, struct error *e)
 {
@@ -84,7 +84,7 @@ int net_run_program(int socket, int *ret_pid, struct error *e)
 	return r ? error_system(e, r, "run '%s', the program that does holm's networking", path) : 0;
 }
 
-static int call_open(struct net_call *call, struct error *e)
+int net_open(struct net_call *call, struct error *e)
 {
 	auto_fd ours = -1, theirs = -1;
 	int r = net_make_pair(&ours, &theirs, e);
@@ -122,8 +122,8 @@ static int explain_death(struct net_call *call, struct error *e)
 	return error_bug(e, "holm-net exited with status %d without an answer", WEXITSTATUS(status));
 }
 
-/* Reads replies until the end. */
-static int call_finish(struct net_call *call, const struct sink *sink, struct error *e)
+/* Reads replies until the last: NET_REPLY_END, or one before it. */
+static int call_read(struct net_call *call, enum net_reply_type last, const struct sink *sink, struct error *e)
 {
 	for (;;) {
 		struct net_reply reply;
@@ -152,11 +152,21 @@ static int call_finish(struct net_call *call, const struct sink *sink, struct er
 			log_warning("%s", reply.warning);
 			continue;
 		}
+		if (reply.type == NET_REPLY_PREPARED && !reply.size) {
+			if (last == NET_REPLY_PREPARED)
+				return 0;
+			continue;
+		}
 		if (!sink || reply.type != sink->type || reply.size != sink->size)
 			return error_bug(e, "holm-net sent a reply of type %u with %u bytes", reply.type, reply.size);
 		if (sink->put)
 			sink->put(&reply.error, sink->data);
 	}
+}
+
+static int call_finish(struct net_call *call, const struct sink *sink, struct error *e)
+{
+	return call_read(call, NET_REPLY_END, sink, e);
 }
 
 static int call_start(struct net_call *call, const void *request, size_t size, int netns_fd,
@@ -167,7 +177,7 @@ static int call_start(struct net_call *call, const void *request, size_t size, i
 
 	if (size > NET_MESSAGE_MAX)
 		return error_refuse(e, ERROR_LIMIT, "a request of %zu bytes is more than holm-net takes", size);
-	r = call->socket < 0 ? call_open(call, e) : 0;
+	r = call->socket < 0 ? net_open(call, e) : 0;
 	if (r)
 		return r;
 	r = fd_send(call->socket, request, size, fds, inside ? 3 : netns_fd >= 0);
@@ -381,7 +391,16 @@ int net_start(const struct net_paths *paths, const struct net_join *join, struct
 		r = call_start(call, message.data, message.size, join->netns_fd, join->inside, e);
 	}
 	if (r)
-		call_close(call);
+		net_close(call);
+	return r;
+}
+
+int net_wait_prepared(struct net_call *call, struct error *e)
+{
+	int r = call_read(call, NET_REPLY_PREPARED, NULL, e);
+
+	if (r)
+		net_close(call);
 	return r;
 }
 
@@ -399,7 +418,7 @@ int net_wait(struct net_call *call, struct net_member *ret, size_t n, struct err
 	struct sink sink = {NET_REPLY_MEMBER, sizeof(*ret), store_member, &list};
 	int r = call_finish(call, &sink, e);
 
-	call_close(call);
+	net_close(call);
 	return r;
 }
 

@@ -89,13 +89,15 @@ int net_join(const struct net_paths *paths, const struct net_join *join, struct 
 /*
  * The same in steps, so that it runs beside other work: net_start() sends it off, net_wait() takes the outcome.  With
  * join->netns_fd -1 everything that can be done without the namespace is begun with at once, and net_enter() sends the
- * namespace later; join->instance must be there already, it says whose the leases are.
+ * namespace later; join->instance must be there already, it says whose the leases are.  Between the two net_wait_prepared()
+ * waits until that first part is done: the files of net_hosts_path() and net_resolv_path() are there.
  *
- * A net_start() that fails ends the call; every other is followed by one net_wait() or net_abandon().  The latter undoes the joining however far
- * it has come.
+ * A net_start() or net_wait_prepared() that fails ends the call; every other is followed by one net_wait() or net_abandon().  The
+ * latter undoes the joining however far it has come.
  *
- * Starting the program costs more than what it does first.  Where another process is idle meanwhile, that one can start it
- * (net_run_program()) on the other end of net_make_pair(); call->socket is this end then, which net_start() takes, and call->pid is 0.
+ * Starting the program costs more than what it does first.  So net_open() can start it before there is something to send; where
+ * nothing comes of that, net_close() ends it.  Or another process, which is idle meanwhile, starts it (net_run_program()) on the
+ * other end of net_make_pair(); call->socket is this end then, which net_start() takes, and call->pid is 0.
  * Who makes the pair has to close both ends where they are not needed: an end of file is how the program learns that
  * nothing will come.
  */
@@ -107,8 +109,11 @@ struct net_call {
 #define NET_CALL_INIT ((struct net_call){.socket = -1})
 int net_make_pair(int *ret_ours, int *ret_programs, struct error *e) must_check;
 int net_run_program(int socket, int *ret_pid, struct error *e) must_check;
+int net_open(struct net_call *call, struct error *e) must_check;
+void net_close(struct net_call *call);
 int net_start(const struct net_paths *paths, const struct net_join *join, struct net_call *call,
 	      struct error *e) must_check;
+int net_wait_prepared(struct net_call *call, struct error *e) must_check;
 int net_enter(struct net_call *call, int netns_fd, struct error *e) must_check;
 int net_wait(struct net_call *call, struct net_member *ret, size_t n, struct error *e) must_check;
 void net_abandon(const struct net_paths *paths, struct net_call *call, const char *id);

@@ -6,6 +6,7 @@
  *   ----                                --------
  *   net_request, arrays, descriptors ->
  *                                       does it; when netns_follows, as far as it can without the namespace
+ *                                    <- NET_REPLY_PREPARED, then
  *   one byte, the namespace ->          the rest; the end of the file instead: undoes it
  *                                    <- any number of items (one net_reply each)
  *                                    <- the end: NET_REPLY_END and the error, if any
@@ -71,6 +72,7 @@ struct net_device_request {
 
 enum net_reply_type {
 	NET_REPLY_END,	    /* struct error; ERROR_NONE: done */
+	NET_REPLY_PREPARED, /* nothing more: what needs no namespace is there */
 	NET_REPLY_NETWORK,  /* struct net_network */
 	NET_REPLY_MEMBER,   /* struct net_member */
 	NET_REPLY_PORT,	    /* struct net_published */

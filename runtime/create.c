@@ -55,6 +55,7 @@ void creation_release(struct creation *c)
 	c->start_socket = fd_close(c->start_socket);
 	c->notify_socket = fd_close(c->notify_socket);
 	rootfs_release(&c->rootfs);
+	net_close(&c->network);
 	free(c->interfaces);
 	free(c->ports);
 	if (!c->request->spec)
@@ -277,6 +278,11 @@ static int on_network(void *data, int netns_fd, struct error *e)
 	return r || !creation_joins_networks(c) ? r : net_enter(&c->network, netns_fd, e);
 }
 
+static int on_network_files(void *data, struct error *e)
+{
+	return net_wait_prepared(&((struct creation *)data)->network, e);
+}
+
 static int on_networked(void *data, struct error *e)
 {
 	struct creation *c = data;
@@ -361,6 +367,7 @@ static int make_init(struct creation *c, struct error *e)
 	    .entry = &c->entry,
 	    .on_mapped = on_mapped,
 	    .on_network = on_network,
+	    .on_network_files = on_network_files,
 	    .on_networked = on_networked,
 	    .join_pidfd = -1,
 	    .start_socket = -1,

@@ -249,21 +249,21 @@ static bool makes_root(const struct plan_result *plan)
 	return plan->n_trees && plan->trees[0].use == PLAN_TREE_MADE_ROOT;
 }
 
-/* The network is joined beside init's mounts; what only it makes is waited for. */
+/* The network is joined beside init's mounts; the files that it makes come first. */
 static int send_trees(struct launch *l, struct error *e)
 {
 	struct arena arena = ARENA_INIT;
 	struct idmap_cache maps = {.arena = &arena};
-	bool joined = !l->plan->network;
+	bool has_files = false;
 	int r = 0;
 
 	/* One at a time and closed at once: a pod with hundreds of mounts needs a handful of descriptors. */
 	for (size_t i = 0; i < l->plan->n_trees && !r; i++) {
 		auto_fd fd = -1;
 
-		if (l->plan->trees[i].after_network && !joined) {
-			r = l->on_networked(l->data, e);
-			joined = true;
+		if (l->plan->trees[i].of_network && !has_files) {
+			r = l->on_network_files(l->data, e);
+			has_files = true;
 		}
 		if (l->plan->trees[i].use == PLAN_TREE_MADE_ROOT)
 			fd = take_fd(&l->root);
@@ -272,7 +272,7 @@ static int send_trees(struct launch *l, struct error *e)
 		if (!r)
 			r = hand_over(l, MESSAGE_TREE, &fd, 1, e);
 	}
-	if (!r && !joined)
+	if (!r && l->plan->network)
 		r = l->on_networked(l->data, e);
 	if (!r && l->plan->network)
 		r = hand_over(l, MESSAGE_GO, NULL, 0, e);

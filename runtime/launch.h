@@ -27,8 +27,12 @@ struct launch {
 	int (*on_pid)(void *data, pid_t pid, int pidfd, struct error *e);
 	/* init has its ids and works on its other namespaces: makes of the cgroups what it does not need before; NULL: nothing. */
 	int (*on_mapped)(void *data, struct error *e);
-	/* The network namespace is there: the first sends the work off, the second waits for it. */
+	/*
+	 * The network namespace is there: the first sends the work off, the last waits for it.  The second waits for the files that
+	 * are to be bound.
+	 */
 	int (*on_network)(void *data, int netns_fd, struct error *e);
+	int (*on_network_files)(void *data, struct error *e);
 	int (*on_networked)(void *data, struct error *e);
 	/* Makes the root: a detached mount.  user_namespace: the container's own, with its mappings; -1: none. */
 	int (*on_root)(void *data, int user_namespace, int *ret_tree, struct error *e);

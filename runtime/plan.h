@@ -50,7 +50,7 @@ struct plan_input {
 struct plan_tree {
 	const char *path, *cause;
 	bool recursive, nofollow;
-	bool after_network; /* made by the network: there only once it is joined */
+	bool of_network; /* a file that the network makes: there once on_network_files() says so */
 	enum { PLAN_TREE_ROOT, PLAN_TREE_MADE_ROOT, PLAN_TREE_BIND, PLAN_TREE_DEVICE } use;
 	const struct idmap *map;   /* idmapped with it; NULL: not */
 	const char *map_namespace; /* or with the user namespace at this path */
@@ -75,7 +75,7 @@ struct plan_result {
 	const char *user_path;	 /* the user namespace that is joined; NULL: none is */
 	bool forks;		 /* init goes on in another process (MESSAGE_PID) */
 	bool enters_cgroups;	 /* MESSAGE_CGROUPS, also with nothing in it */
-	bool network;		 /* linux.netDevices, holm.networks: MESSAGE_NAMESPACES, and GO after the mounts */
+	bool network;		 /* linux.netDevices, holm.networks: MESSAGE_NAMESPACES, and GO once it is joined */
 	bool host_hooks;	 /* MESSAGE_MOUNTED */
 	bool console;
 	bool listener;

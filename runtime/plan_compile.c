@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "init/message.h"
 #include "runtime/notify.h"
+#include "spec/validate.h"
 
 struct plan_op *compile_op(struct compiler *c, enum plan_kind kind, const char *cause)
 {
@@ -112,6 +113,26 @@ static void add_sysctls(struct compiler *c)
 	}
 }
 
+/* Before the payload only these can tell whether the network is joined: init does the rest beside that. */
+static bool has_early_users_of_network(const struct spec *spec)
+{
+	static const enum spec_hook_kind early[] = {SPEC_HOOK_PRESTART, SPEC_HOOK_CREATE_RUNTIME, SPEC_HOOK_CREATE_CONTAINER};
+	unsigned namespace;
+
+	for (size_t i = 0; i < ARRAY_SIZE(early); i++)
+		if (spec->hooks.kinds[early[i]].n)
+			return true;
+	for (size_t i = 0; i < spec->linux_.n_sysctl; i++)
+		if (!sysctl_namespace(spec->linux_.sysctl[i].key, &namespace) && namespace == SPEC_NS_NETWORK)
+			return true;
+	return false;
+}
+
+static void wait_for_network(struct compiler *c)
+{
+	compile_numbers(c, PLAN_WAIT, compile_network_cause(c), MESSAGE_GO, 0);
+}
+
 int plan_create(const struct plan_input *input, struct arena *arena, struct plan_result *ret, struct error *e)
 {
 	struct compiler c = begin(arena, ret, e);
@@ -124,6 +145,7 @@ int plan_create(const struct plan_input *input, struct arena *arena, struct plan
 					.seccomp = input->seccomp,
 					.create_cwd = true,
 					.stay = spec->holm && spec->holm->init};
+	bool joins_early = has_early_users_of_network(spec);
 	const char *more_env[3];
 	size_t n_more = 0;
 	int r;
@@ -143,8 +165,8 @@ int plan_create(const struct plan_input *input, struct arena *arena, struct plan
 	r = mounts ? compile_file_system(&c) : compile_refuse_mounts(&c);
 	if (r)
 		return r;
-	if (ret->network)
-		compile_numbers(&c, PLAN_WAIT, compile_network_cause(&c), MESSAGE_GO, 0);
+	if (ret->network && joins_early)
+		wait_for_network(&c);
 	if (spec->hooks.kinds[SPEC_HOOK_PRESTART].n || spec->hooks.kinds[SPEC_HOOK_CREATE_RUNTIME].n) {
 		ret->host_hooks = true;
 		compile_numbers(&c, PLAN_TELL, "hooks", MESSAGE_MOUNTED, 0);
@@ -175,6 +197,8 @@ int plan_create(const struct plan_input *input, struct arena *arena, struct plan
 	compile_affinity(&c, NULL, NULL);
 	if (p)
 		compile_process(&c, &process);
+	if (ret->network && !joins_early)
+		wait_for_network(&c);
 	compile_numbers(&c, PLAN_START, NULL, input->wait_for_start, 0);
 	if (p) {
 		compile_hooks(&c, SPEC_HOOK_START_CONTAINER, "created", true);

@@ -415,7 +415,7 @@ static void add_network_file(struct compiler *c, const char *target, const char 
 	if (!source)
 		return;
 	compile_bind(c, "holm.networks", compile_mount(c, &read_only, target), source, false, NULL);
-	c->out->trees[c->out->n_trees - 1].after_network = true;
+	c->out->trees[c->out->n_trees - 1].of_network = true;
 }
 
 int compile_file_system(struct compiler *c)

@@ -338,6 +338,20 @@ static int plan_networks(struct creation *c, struct error *e)
 				 &c->n_ports, e);
 }
 
+/* Known as soon as config.json is read: the program loads while all else is planned (netns/client.h). */
+static int begin_network(struct creation *c, bool real, struct error *e)
+{
+	int r = find_joined_network(c, e);
+
+	if (!r && c->spec.holm && !c->request->monitored)
+		r = refuse_unmonitored(c->spec.holm, e);
+	if (!r && creation_joins_networks(c))
+		r = plan_networks(c, e);
+	if (!r && creation_joins_networks(c) && real && !c->request->monitored)
+		r = net_open(&c->network, e);
+	return r;
+}
+
 int creation_prepare(struct creation *c, bool make_root, struct error *e)
 {
 	int r;
@@ -352,6 +366,8 @@ int creation_prepare(struct creation *c, bool make_root, struct error *e)
 		r = load_spec(c, e);
 	if (!r)
 		r = check_terminal(c, e);
+	if (!r)
+		r = begin_network(c, make_root, e);
 	if (!r && make_root)
 		r = record_open_root(c->runtime->root, true, &c->root_fd, e);
 	if (!r)
@@ -359,12 +375,6 @@ int creation_prepare(struct creation *c, bool make_root, struct error *e)
 	if (!r)
 		r = plan_process(c, e);
 	c->notify = c->request->monitored ? c->spec.holm && c->spec.holm->notify : notify_host() != NULL;
-	if (!r)
-		r = find_joined_network(c, e);
-	if (!r && c->spec.holm && !c->request->monitored)
-		r = refuse_unmonitored(c->spec.holm, e);
-	if (!r && creation_joins_networks(c))
-		r = plan_networks(c, e);
 	if (!r)
 		r = rootfs_plan(&c->rootfs, c->runtime, &c->spec, c->request->id, c->bundle_fd, root_path(c), e);
 	if (!r && !creation_root_of(c))

@@ -103,6 +103,35 @@ bundle -- sh -c 'ip -4 addr show eth0; ip -4 addr show x1; ip route'
 config '.holm.networks = [{"network": "default"}, {"network": "default", "interface": "x1", "address": "10.66.3.33", "mac": "02:00:00:00:00:33", "gateway": "none", "routes": ["10.77.0.0/16 via 10.66.0.1"]}]'
 like 'two interfaces, one fixed' "$(holm run "$id")" 'inet 10\.66\..*inet 10\.66\.3\.33/22.*10\.77\.0\.0/16 via 10\.66\.0\.1 dev x1'
 
+# Who can tell whether the network is joined waits for it before all else; others just before the program starts.
+# waits_last: the place of the wait in the plan
+waits_last() {
+	holm explain --bundle "$bundle" --json | jq '[.[].operation] |
+		(map(test("wait for the host side")) | index(true)) > (map(test("pivot_root")) | index(true))'
+}
+bundle -- sh -c 'ip -4 -o addr show eth0; cat /proc/sys/net/ipv4/conf/eth0/proxy_arp; wc -l <"/proc/net/route"'
+config '.holm.networks = [{"network": "default"}]'
+is 'init joins beside its mounts' "$(waits_last)" true
+like 'and the program finds the network' "$(holm run "$id")" 'inet 10\.66\.[^ ]* .*'$'\n''0'$'\n''3$'
+config '.linux.sysctl = {"net.ipv4.conf.eth0.proxy_arp": "1"}'
+is 'for a sysctl of the network it waits' "$(waits_last)" false
+like 'and sets it' "$(holm run "$id")" 'inet 10\.66\.[^ ]* .*'$'\n''1'$'\n''3$'
+config 'del(.linux.sysctl)'
+for hook in prestart createRuntime createContainer; do
+	config ".hooks = {$hook: [{path: \"/bin/sh\", args: [\"sh\", \"-c\",
+		\"pid=\$(jq .pid) && nsenter --net=/proc/\$pid/ns/net ip -4 -o addr show eth0 >$work/$hook; exit 0\"]}]}"
+	[ $hook != createContainer ] || config ".hooks.createContainer[0].args[2] = \"ip -4 -o addr show eth0 >$work/$hook\""
+	is "for a hook $hook, too" "$(waits_last)" false
+	check 'it runs' holm run "$id"
+	like 'and the hook has seen the interface' "$(cat "$work/$hook")" 'inet 10\.66\.'
+done
+bundle -- true
+config '.holm.networks = [{"network": "default"}] | .root.path = "nowhere"'
+refuses 'who fails later than holm-net began' 'nowhere' holm run "$id"
+is 'leaves nothing' "$(holm network inspect default | jq '.members | length')" 2
+is 'the host takes no part in IPv6 on the ports of a bridge' \
+	"$(on h sh -c 'cat /proc/sys/net/ipv6/conf/hv*/disable_ipv6 | sort -u')" 1
+
 holm network create second --subnet 10.88.0.0/24
 bundle -- sleep 1000
 config '.holm.networks = [{"network": "second"}]'
