@@ -457,6 +457,10 @@ static void put_port_flags(struct nlmsghdr *message, unsigned flags)
 		mnl_attr_put_u8(message, IFLA_BRPORT_ISOLATED, 1);
 	if (flags & LINK_HAIRPIN)
 		mnl_attr_put_u8(message, IFLA_BRPORT_MODE, 1);
+	if (flags & LINK_FIXED) {
+		mnl_attr_put_u8(message, IFLA_BRPORT_LEARNING, 0);
+		mnl_attr_put_u8(message, IFLA_BRPORT_UNICAST_FLOOD, 0);
+	}
 	mnl_attr_nest_end(message, data);
 	mnl_attr_nest_end(message, info);
 }
@@ -481,6 +485,19 @@ void link_configure_port(struct netlink *netlink, int index, const char *name, c
 	 * routes of every link of the host.
 	 */
 	link_set_up(netlink, index, name);
+}
+
+void link_fix_address(struct netlink *netlink, int index, const uint8_t mac[6])
+{
+	struct ndmsg *header;
+	struct nlmsghdr *message = netlink_add(netlink, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, sizeof(*header),
+					       (void **)&header, "fix the hardware address at the bridge's port");
+
+	header->ndm_family = AF_BRIDGE;
+	header->ndm_ifindex = index;
+	header->ndm_state = NUD_NOARP;
+	header->ndm_flags = NTF_MASTER | NTF_STICKY;
+	mnl_attr_put(message, NDA_LLADDR, 6, mac);
 }
 
 void link_set_hairpin(struct netlink *netlink, int index, const char *name)

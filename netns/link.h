@@ -84,10 +84,13 @@ void link_create_ifb(struct netlink *netlink, const char *name);
 enum {
 	LINK_ISOLATED = 1 << 0, /* no traffic to other such ports */
 	LINK_HAIRPIN = 1 << 1,	/* frames may leave by the port they came from */
+	LINK_FIXED = 1 << 2,	/* it learns nothing and gets no frames of unknown receivers: see link_fix_address() */
 };
 
 /* A link on the host's side: alias, no addresses of its own, up. */
 void link_configure_port(struct netlink *netlink, int index, const char *name, const char *alias, unsigned port_flags);
+/* The bridge sends what is for mac to this port, whoever else says that it has it (bridge(8): static, sticky). */
+void link_fix_address(struct netlink *netlink, int index, const uint8_t mac[6]);
 void link_set_hairpin(struct netlink *netlink, int index, const char *name);
 void link_set_master(struct netlink *netlink, int index, const char *name, int master);
 void link_delete(struct netlink *netlink, const char *name); /* a missing one is no error */

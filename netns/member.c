@@ -247,8 +247,8 @@ static int configure_inside(const struct member_joining *joining, struct netlink
 }
 
 /*
- * The host's end: the guard, then its alias, no addresses, up; the neighbours that the host need not ask for.  For
- * hairpin see ports.h.
+ * The host's end: the guard, the hardware address that it holds the instance to, alias, no addresses, up; the neighbours that the
+ * host need not ask for.  For hairpin see ports.h.
  */
 static int configure_port(struct host *host, const struct member_joining *joining, struct error *e)
 {
@@ -256,13 +256,14 @@ static int configure_port(struct host *host, const struct member_joining *joinin
 	const struct net_member *member = &joining->member;
 	char alias[NET_ID_SIZE + NET_INTERFACE_SIZE];
 	bool hairpin = joining->needs_hairpin;
-	unsigned flags = (network->is_isolated ? LINK_ISOLATED : 0) | (hairpin ? LINK_HAIRPIN : 0);
+	unsigned flags = LINK_FIXED | (network->is_isolated ? LINK_ISOLATED : 0) | (hairpin ? LINK_HAIRPIN : 0);
 	int index, r = link_index(&host->netlink, member->link, &index, e) ?: forward_close_port(member->link, e);
 
 	if (r)
 		return r;
 	guard_attach(&host->netlink, index, member, network_is_routed(network), hairpin);
 	snprintf(alias, sizeof(alias), "%s %s", member->id, member->name);
+	link_fix_address(&host->netlink, index, member->mac);
 	link_configure_port(&host->netlink, index, member->link, alias, flags);
 	if (network_is_routed(network)) {
 		if (member->address4.family)

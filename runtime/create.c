@@ -264,8 +264,6 @@ static int start_network(struct creation *c, struct error *e)
 	    .ports = c->ports,
 	    .n_ports = c->n_ports,
 	};
-	if (c->request->monitored)
-		c->network.socket = take_fd(&c->request->monitored->network);
 	return net_start(NULL, &join, &c->network, e);
 }
 

@@ -338,18 +338,22 @@ static int plan_networks(struct creation *c, struct error *e)
 				 &c->n_ports, e);
 }
 
-/* Known as soon as config.json is read: the program loads while all else is planned (netns/client.h). */
+/* Known as soon as config.json is read: the program loads while all else is planned, unless somebody has started it already. */
 static int begin_network(struct creation *c, bool real, struct error *e)
 {
+	struct container_monitored *monitored = c->request->monitored;
 	int r = find_joined_network(c, e);
 
-	if (!r && c->spec.holm && !c->request->monitored)
+	if (!r && c->spec.holm && !monitored)
 		r = refuse_unmonitored(c->spec.holm, e);
-	if (!r && creation_joins_networks(c))
-		r = plan_networks(c, e);
-	if (!r && creation_joins_networks(c) && real && !c->request->monitored)
-		r = net_open(&c->network, e);
-	return r;
+	if (r || !creation_joins_networks(c))
+		return r;
+	r = plan_networks(c, e);
+	if (r || !real)
+		return r;
+	if (monitored)
+		c->network.socket = take_fd(&monitored->network);
+	return c->network.socket < 0 ? net_open(&c->network, e) : 0;
 }
 
 int creation_prepare(struct creation *c, bool make_root, struct error *e)

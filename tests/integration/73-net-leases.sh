@@ -111,8 +111,9 @@ if command -v strace >/dev/null; then
 	net h leave k
 	before=$(snapshot)
 	different='' killed=0 completed=0
+	every=$((${HOLM_TIMESCALE:-1} < 10 ? 1 : 3)) # an emulated machine takes a minute for ten of them
 	for call in openat sendto sendmsg linkat renameat write mkdirat recvfrom; do
-		for at in $(seq 60); do
+		for at in $(seq 1 "$every" 60); do
 			ASAN_OPTIONS=detect_leaks=0 NET_STATE=$work/net/h/state NET_CONFIG=$work/net/h/config on h strace -f -qq -o /dev/null -e trace=$call \
 				-e inject=$call:signal=KILL:when="$at" "$work/net/net" join k "$(ns_file k)" network=one \
 				publish=127.0.0.1:8080:80 egress=10M ingress=10M >"$work/kill" 2>&1
@@ -131,7 +132,7 @@ if command -v strace >/dev/null; then
 		done
 	done
 	is 'killed anywhere, a join is taken back by leaving' "$(cut -c 1-2000 <<<"$different")" ''
-	check "joins were killed in $killed places" test "$killed" -gt 40
+	check "joins were killed in $killed places" test "$killed" -gt $((40 / every))
 else
 	skip 'killed anywhere, a join is taken back by leaving' 'needs strace'
 fi

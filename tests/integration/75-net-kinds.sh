@@ -115,7 +115,17 @@ ip_on out link set eth2 up
 check 'a bridge with an uplink' net h create lan uplink=up2 subnet=203.0.113.0/24 gateway=203.0.113.2
 join h l1 network=lan
 is 'members are on the uplink' "$(ask l1 tcp 203.0.113.2 80)" "$(part address4)"
+# Another machine says that it has the member's hardware address.
+mac=$(link_field l1 eth0 .address)
+where() { on h bridge -j fdb show br holm-lan | jq -r --arg mac "$mac" '[.[] | select(.mac == $mac) | .ifname] | join(" ")'; }
+before=$(where)
+like 'the bridge knows where a member is' "$before" '^hv[0-9a-f]+$'
+on out /usr/bin/python3 "$traffic" raw eth2 "ffffffffffff${mac//:/}88b5$(printf '%092d' 0)"
+is 'and does not believe another machine' "$(where)" "$before"
+is 'it learns nothing at its port, and sends nothing of unknown receivers there' \
+	"$(ip_on h -j -d link show dev "$before" | jq -c '.[0].linkinfo.info_slave_data | [.learning, .flood]')" '[false,false]'
 net h leave l1
+is 'with the member goes its place' "$(where)" ''
 
 # --- MTU ---
 ip_on h link set up0 mtu 1400
