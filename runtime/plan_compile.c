@@ -116,7 +116,8 @@ static void add_sysctls(struct compiler *c)
 /* Before the payload only these can tell whether the network is joined: init does the rest beside that. */
 static bool has_early_users_of_network(const struct spec *spec)
 {
-	static const enum spec_hook_kind early[] = {SPEC_HOOK_PRESTART, SPEC_HOOK_CREATE_RUNTIME, SPEC_HOOK_CREATE_CONTAINER};
+	static const enum spec_hook_kind early[] = {SPEC_HOOK_PRESTART, SPEC_HOOK_CREATE_RUNTIME,
+						    SPEC_HOOK_CREATE_CONTAINER};
 	unsigned namespace;
 
 	for (size_t i = 0; i < ARRAY_SIZE(early); i++)
