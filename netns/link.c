@@ -299,6 +299,8 @@ void link_create_bridge(struct netlink *netlink, const char *name, const uint8_t
 	mnl_attr_put_u32(message, IFLA_BR_FORWARD_DELAY, 0); /* ports forward at once */
 	mnl_attr_put_u32(message, IFLA_BR_STP_STATE, 0);
 	mnl_attr_put_u8(message, IFLA_BR_MCAST_SNOOPING, 0);
+	/* It filters no VLANs: else each port is put in one, and each address gets an entry in it. */
+	mnl_attr_put_u16(message, IFLA_BR_VLAN_DEFAULT_PVID, 0);
 	mnl_attr_nest_end(message, data);
 	mnl_attr_nest_end(message, info);
 }

@@ -117,9 +117,10 @@ join h l1 network=lan
 is 'members are on the uplink' "$(ask l1 tcp 203.0.113.2 80)" "$(part address4)"
 # Another machine says that it has the member's hardware address.
 mac=$(link_field l1 eth0 .address)
-where() { on h bridge -j fdb show br holm-lan | jq -r --arg mac "$mac" '[.[] | select(.mac == $mac) | .ifname] | join(" ")'; }
+where() { on h bridge -j fdb show br holm-lan | jq -r --arg mac "$mac" '[.[] | select(.mac == $mac) | .ifname] | unique | join(" ")'; }
 before=$(where)
 like 'the bridge knows where a member is' "$before" '^hv[0-9a-f]+$'
+is 'once, without VLANs' "$(on h bridge -j fdb show br holm-lan | jq --arg mac "$mac" '[.[] | select(.mac == $mac)] | length')" 1
 on out /usr/bin/python3 "$traffic" raw eth2 "ffffffffffff${mac//:/}88b5$(printf '%092d' 0)"
 is 'and does not believe another machine' "$(where)" "$before"
 is 'it learns nothing at its port, and sends nothing of unknown receivers there' \
