@@ -15,12 +15,13 @@
 #include "netns/store.h"
 #include "netns/types.h"
 
-/* What the bridge of a routed network needs: forwarding, published ports on 127.0.0.1, no redirects or advertisements. */
 /*
  * A member's port of a bridge, before it is up: the host has no IPv6 of its own on it.  It takes no part in what is bridged, and each
  * port with it has routes that the kernel goes through whenever any link changes.
  */
 int forward_close_port(const char *port, struct error *e) must_check;
+
+/* What the bridge of a routed network needs: forwarding, published ports on 127.0.0.1, no redirects or advertisements. */
 int forward_set_bridge(const char *bridge, struct error *e) must_check;
 
 /* Opens the host's uplinks for the network's families; under the networks' lock. */
