@@ -2,19 +2,31 @@
 /*
  * TCP between two network namespaces, for the benchmark of networks.
  *
- *   traffic serve PORT                            takes connections, one child each, until killed: says "ready" first.
- *                                                 A connection's first byte says what it is: 'f' flow, 'p' ping-pong
+ *   traffic serve PORT                            takes connections until killed: says "ready" first
  *   traffic flow ADDRESS PORT MILLISECONDS        sends as fast as it can: bytes per second that arrived
  *   traffic rtt ADDRESS PORT ROUNDS SIZE          SIZE bytes there and back, as MPI's ping-pong does: median microseconds
  *                                                 of a round trip, with two decimals
- *   traffic connect ADDRESS PORT ROUNDS           a new connection, a byte there and back: median microseconds
+ *   traffic connect ADDRESS PORT ROUNDS           a new connection, a byte back: median microseconds
+ *   traffic turns KIND SIZE TIMES CONNECTIONS ROUNDS (PID ADDRESS PORT)...
+ *                                                 compares servers that are reached from the network namespaces of these
+ *                                                 processes: a line for each round, the number of its connections and
+ *                                                 each one's nanoseconds
+ *
+ * turns is one process with a connection to each server at once: what changes the speed of the machine or of the process
+ * changes that of all.  It enters a namespace outside of the clock.  KIND is 'bulk' (SIZE bytes there, one back), 'pong' (SIZE
+ * bytes there and back) or 'connect' (a new connection, SIZE bytes back).  In a round each server has one turn, of TIMES times;
+ * from round to round the order changes, so that every server comes at every place and after every other.  After ROUNDS rounds
+ * the connections are new ones, CONNECTIONS times; a first round, in which TCP finds its pace, is not shown.
  */
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <signal.h>
-#include <stdint.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +34,23 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CHUNK = 256 * 1024, SIZE_MAX_ = 4 * 1024 * 1024 };
+enum { CHUNK = 256 * 1024, SIZE_MAX_ = 4 * 1024 * 1024, SIDES_MAX = 8 };
+
+/* What a connection begins with: what it is for (FLOW until its end, or a kind's letter), and the size of a message. */
+struct head {
+	uint32_t letter;
+	uint32_t size;
+};
+
+enum { FLOW = 'f', BULK = 'b', PONG = 'p', CONNECT = 'c' };
+
+/* A server, the namespace that it is reached from, and the connection to it. */
+struct side {
+	const char *address;
+	int port;
+	int netns;
+	int fd;
+};
 
 static char buffer[SIZE_MAX_];
 
@@ -34,15 +62,23 @@ static int64_t now(void)
 	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-static void take(int fd, size_t size)
+/* size bytes, each piece over the one before: whether they came before the end. */
+static bool receive(int fd, size_t size, size_t piece)
 {
 	for (size_t got = 0; got < size;) {
-		ssize_t n = recv(fd, buffer, size - got < sizeof(buffer) ? size - got : sizeof(buffer), 0);
+		ssize_t n = recv(fd, buffer, size - got < piece ? size - got : piece, 0);
 
 		if (n <= 0)
-			err(1, "receive");
+			return false;
 		got += n;
 	}
+	return true;
+}
+
+static void take(int fd, size_t size)
+{
+	if (!receive(fd, size, sizeof(buffer)))
+		err(1, "receive");
 }
 
 static void give(int fd, size_t size)
@@ -63,34 +99,59 @@ static void set_nodelay(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 }
 
-/* After 'f': everything until the end, then the number of bytes back.  After 'p' and a size: each message back. */
+/* Everything until the end, then the number of bytes back. */
+static void answer_flow(int fd)
+{
+	uint64_t got = 0;
+	ssize_t n;
+
+	while ((n = recv(fd, buffer, CHUNK, 0)) > 0)
+		got += n;
+	memcpy(buffer, &got, sizeof(got));
+	give(fd, sizeof(got));
+}
+
+static void answer_bulk(int fd, uint32_t size)
+{
+	while (receive(fd, size, CHUNK))
+		give(fd, 1);
+}
+
+static void answer_pong(int fd, uint32_t size)
+{
+	while (recv(fd, buffer, size, MSG_WAITALL) == (ssize_t)size)
+		give(fd, size);
+}
+
+/* Waits for the client's end, which is outside of its clock. */
+static void answer_connect(int fd, uint32_t size)
+{
+	give(fd, size);
+	receive(fd, 1, 1);
+}
+
+/* In a child of its own, but for a connection that is only to be made: the fork would take longer than that. */
 static void answer(int fd)
 {
-	uint32_t size;
-	char kind;
+	struct head head;
 
 	set_nodelay(fd);
-	take(fd, 1);
-	kind = buffer[0];
-	if (kind == 'f') {
-		uint64_t got = 0;
-		ssize_t n;
-
-		while ((n = recv(fd, buffer, CHUNK, 0)) > 0)
-			got += n;
-		memcpy(buffer, &got, sizeof(got));
-		give(fd, sizeof(got));
+	if (!receive(fd, sizeof(head), sizeof(head)))
+		return;
+	memcpy(&head, buffer, sizeof(head));
+	if (head.letter == CONNECT) {
+		answer_connect(fd, head.size);
 		return;
 	}
-	take(fd, sizeof(size));
-	memcpy(&size, buffer, sizeof(size));
-	for (;;) {
-		ssize_t n = recv(fd, buffer, size, MSG_WAITALL);
-
-		if (n != (ssize_t)size)
-			return;
-		give(fd, size);
-	}
+	if (fork() != 0)
+		return;
+	if (head.letter == FLOW)
+		answer_flow(fd);
+	else if (head.letter == BULK)
+		answer_bulk(fd, head.size);
+	else
+		answer_pong(fd, head.size);
+	_exit(0);
 }
 
 static int serve(int port)
@@ -109,43 +170,78 @@ static int serve(int port)
 
 		if (fd < 0)
 			continue;
-		if (fork() == 0) {
-			answer(fd);
-			_exit(0);
-		}
+		answer(fd);
 		close(fd);
 	}
 }
 
-static int connect_to(const char *address, int port)
+static void open_side(struct side *side, uint32_t letter, uint32_t size)
 {
-	struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-	struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
-	int is_six = inet_pton(AF_INET6, address, &six.sin6_addr) == 1;
-	int fd = socket(is_six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(side->port)};
+	struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(side->port)};
+	int is_six = inet_pton(AF_INET6, side->address, &six.sin6_addr) == 1;
+	struct head head = {.letter = letter, .size = size};
 
-	if (!is_six && inet_pton(AF_INET, address, &four.sin_addr) != 1)
-		errx(2, "'%s' is not an address", address);
-	if (connect(fd, is_six ? (void *)&six : (void *)&four, is_six ? sizeof(six) : sizeof(four)) < 0)
-		err(1, "connect to %s port %d", address, port);
-	set_nodelay(fd);
-	return fd;
+	side->fd = socket(is_six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (!is_six && inet_pton(AF_INET, side->address, &four.sin_addr) != 1)
+		errx(2, "'%s' is not an address", side->address);
+	if (connect(side->fd, is_six ? (void *)&six : (void *)&four, is_six ? sizeof(six) : sizeof(four)) < 0)
+		err(1, "connect to %s port %d", side->address, side->port);
+	set_nodelay(side->fd);
+	memcpy(buffer, &head, sizeof(head));
+	give(side->fd, sizeof(head));
 }
 
-static int flow(int fd, int64_t milliseconds)
+static int flow(struct side *side, int64_t milliseconds)
 {
-	int64_t begin = now(), end = begin + milliseconds * 1000000;
+	int64_t begin, end;
 	uint64_t got;
 
-	buffer[0] = 'f';
-	give(fd, 1);
+	open_side(side, FLOW, 0);
+	begin = now();
+	end = begin + milliseconds * 1000000;
 	while (now() < end)
-		give(fd, CHUNK);
-	shutdown(fd, SHUT_WR);
-	take(fd, sizeof(got));
+		give(side->fd, CHUNK);
+	shutdown(side->fd, SHUT_WR);
+	take(side->fd, sizeof(got));
 	memcpy(&got, buffer, sizeof(got));
 	printf("%.0f\n", (double)got * 1e9 / (double)(now() - begin));
 	return 0;
+}
+
+static int64_t time_bulk(struct side *side, uint32_t size)
+{
+	int64_t begin = now();
+
+	for (uint32_t sent = 0, n; sent < size; sent += n) {
+		n = size - sent < CHUNK ? size - sent : CHUNK;
+		give(side->fd, n);
+	}
+	take(side->fd, 1);
+	return now() - begin;
+}
+
+static int64_t time_pong(struct side *side, uint32_t size)
+{
+	int64_t begin = now();
+
+	give(side->fd, size);
+	take(side->fd, size);
+	return now() - begin;
+}
+
+/* Ends with a reset, which leaves no port that waits: of these there are less than measurements. */
+static int64_t time_connect(struct side *side, uint32_t size)
+{
+	static const struct linger reset = {.l_onoff = 1};
+	int64_t begin = now(), end;
+
+	open_side(side, CONNECT, size);
+	take(side->fd, size);
+	end = now();
+	setsockopt(side->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	close(side->fd);
+	return end - begin;
 }
 
 static int compare(const void *a, const void *b)
@@ -155,64 +251,139 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void print_median(int64_t *times, int n)
-{
-	qsort(times, n, sizeof(*times), compare);
-	printf("%.2f\n", (double)times[n / 2] / 1000);
-}
-
-static void begin_pong(int fd, uint32_t size)
-{
-	buffer[0] = 'p';
-	memcpy(buffer + 1, &size, sizeof(size));
-	give(fd, 1 + sizeof(size));
-}
-
-static int rtt(int fd, int rounds, uint32_t size)
+static int print_median(struct side *side, int64_t (*measure)(struct side *side, uint32_t size), int rounds,
+			uint32_t size)
 {
 	int64_t *times = calloc(rounds, sizeof(*times));
 
-	begin_pong(fd, size);
-	for (int i = 0; i < rounds; i++) {
-		int64_t begin = now();
-
-		give(fd, size);
-		take(fd, size);
-		times[i] = now() - begin;
-	}
-	print_median(times, rounds);
+	for (int i = 0; i < rounds; i++)
+		times[i] = measure(side, size);
+	qsort(times, rounds, sizeof(*times), compare);
+	printf("%.2f\n", (double)times[rounds / 2] / 1000);
 	return 0;
 }
 
-static int connect_often(const char *address, int port, int rounds)
+static int rtt(struct side *side, int rounds, uint32_t size)
 {
-	int64_t *times = calloc(rounds, sizeof(*times));
+	open_side(side, PONG, size);
+	return print_median(side, time_pong, rounds, size);
+}
 
-	for (int i = 0; i < rounds; i++) {
-		int64_t begin = now();
-		int fd = connect_to(address, port);
+static const struct kind {
+	const char *name;
+	uint32_t letter;
+	bool lasts; /* its connection, from one time to the next */
+	int64_t (*measure)(struct side *side, uint32_t size);
+} kinds[] = {
+    {"bulk", BULK, true, time_bulk},
+    {"pong", PONG, true, time_pong},
+    {"connect", CONNECT, false, time_connect},
+};
 
-		begin_pong(fd, 1);
-		give(fd, 1);
-		take(fd, 1);
-		times[i] = now() - begin;
-		close(fd);
+static const struct kind *find_kind(const char *name)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (!strcmp(kinds[i].name, name))
+			return &kinds[i];
+	errx(2, "'%s' is not a kind", name);
+}
+
+static int open_netns(const char *pid)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%s/ns/net", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		err(1, "open %s", path);
+	return fd;
+}
+
+static void enter(const struct side *side)
+{
+	if (setns(side->netns, CLONE_NEWNET) < 0)
+		err(1, "enter the namespace that reaches %s port %d", side->address, side->port);
+}
+
+/* The i-th of n in this round: forwards and backwards, beginning with each. */
+static int find_turn(int round, int i, int n)
+{
+	return (round + (round / n % 2 ? n - i : i)) % n;
+}
+
+struct plan {
+	const struct kind *kind;
+	int size, times, connections, rounds;
+};
+
+static void take_round(const struct plan *plan, struct side *sides, int n, int round, int64_t *times)
+{
+	for (int i = 0; i < n; i++) {
+		int turn = find_turn(round, i, n);
+
+		enter(&sides[turn]);
+		times[turn] = 0;
+		for (int t = 0; t < plan->times; t++)
+			times[turn] += plan->kind->measure(&sides[turn], plan->size);
 	}
-	print_median(times, rounds);
+}
+
+static int take_turns(const struct plan *plan, struct side *sides, int n)
+{
+	int64_t times[SIDES_MAX];
+
+	for (int c = 0; c < plan->connections; c++) {
+		for (int i = 0; plan->kind->lasts && i < n; i++) {
+			struct side *side = &sides[find_turn(c, i, n)];
+
+			enter(side);
+			open_side(side, plan->kind->letter, plan->size);
+		}
+		for (int round = 0; round <= plan->rounds; round++) {
+			take_round(plan, sides, n, c + round, times);
+			if (round == 0)
+				continue;
+			printf("%d", c);
+			for (int i = 0; i < n; i++)
+				printf(" %" PRId64, times[i] / plan->times);
+			putchar('\n');
+		}
+		for (int i = 0; plan->kind->lasts && i < n; i++)
+			close(sides[i].fd);
+	}
 	return 0;
+}
+
+static int turns(char **words, int n)
+{
+	struct plan plan = {find_kind(words[0]), atoi(words[1]), atoi(words[2]), atoi(words[3]), atoi(words[4])};
+	struct side sides[SIDES_MAX];
+
+	if (plan.size <= 0 || (plan.size > SIZE_MAX_ && plan.kind->letter != BULK) || plan.times <= 0)
+		errx(2, "not so many bytes or times: %s %s", words[1], words[2]);
+	words += 5;
+	for (int i = 0; i < n; i++, words += 3)
+		sides[i] = (struct side){.netns = open_netns(words[0]), .address = words[1], .port = atoi(words[2])};
+	return take_turns(&plan, sides, n);
 }
 
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "";
+	struct side side = {0};
 
 	if (argc == 3 && !strcmp(mode, "serve"))
 		return serve(atoi(argv[2]));
+	if (argc >= 10 && argc <= 7 + 3 * SIDES_MAX && (argc - 7) % 3 == 0 && !strcmp(mode, "turns"))
+		return turns(argv + 2, (argc - 7) / 3);
+	if (argc > 3)
+		side = (struct side){.address = argv[2], .port = atoi(argv[3])};
 	if (argc == 5 && !strcmp(mode, "flow"))
-		return flow(connect_to(argv[2], atoi(argv[3])), atoi(argv[4]));
+		return flow(&side, atoi(argv[4]));
 	if (argc == 6 && !strcmp(mode, "rtt") && atoi(argv[4]) > 0 && atoi(argv[5]) > 0 && atoi(argv[5]) <= SIZE_MAX_)
-		return rtt(connect_to(argv[2], atoi(argv[3])), atoi(argv[4]), atoi(argv[5]));
+		return rtt(&side, atoi(argv[4]), atoi(argv[5]));
 	if (argc == 5 && !strcmp(mode, "connect") && atoi(argv[4]) > 0)
-		return connect_often(argv[2], atoi(argv[3]), atoi(argv[4]));
+		return print_median(&side, time_connect, atoi(argv[4]), 1);
 	errx(2, "usage: see the head of tests/bench/traffic.c");
 }
