@@ -60,11 +60,11 @@ int forward_set_bridge(const char *bridge, struct error *e)
 	return 0;
 }
 
-int forward_close_port(const char *port, struct error *e)
+int forward_close_link(const char *link, struct error *e)
 {
-	int r = write_switch("ipv6", port, "disable_ipv6", "1");
+	int r = write_switch("ipv6", link, "disable_ipv6", "1");
 
-	return r && r != -ENOENT ? error_system(e, -r, "write '/proc/sys/net/ipv6/conf/%s/disable_ipv6'", port) : 0;
+	return r && r != -ENOENT ? error_system(e, -r, "write '/proc/sys/net/ipv6/conf/%s/disable_ipv6'", link) : 0;
 }
 
 /* ---- uplinks ---- */

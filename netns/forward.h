@@ -16,10 +16,10 @@
 #include "netns/types.h"
 
 /*
- * A member's port of a bridge, before it is up: the host has no IPv6 of its own on it.  It takes no part in what is bridged, and each
- * port with it has routes that the kernel goes through whenever any link changes.
+ * A link of ours that is for members alone, before it is up: the host has no IPv6 of its own on it.  It takes no part in their
+ * network, and each link with it has routes that the kernel goes through whenever any link changes.
  */
-int forward_close_port(const char *port, struct error *e) must_check;
+int forward_close_link(const char *link, struct error *e) must_check;
 
 /* What the bridge of a routed network needs: forwarding, published ports on 127.0.0.1, no redirects or advertisements. */
 int forward_set_bridge(const char *bridge, struct error *e) must_check;

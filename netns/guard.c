@@ -339,7 +339,7 @@ size_t guard_build_mac(struct sock_filter code[GUARD_SIZE], const uint8_t mac[6]
 static void add_filter(struct netlink *netlink, int index, uint32_t direction, const struct sock_filter *code, size_t n)
 {
 	struct nlmsghdr *message = classifier_filter(netlink, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, index,
-						     direction, 1, "put the guard on the instance's link");
+						     direction, 1, "put the guard on the link");
 	struct nlattr *options;
 
 	options = mnl_attr_nest_start(message, TCA_OPTIONS);
@@ -383,6 +383,18 @@ void guard_attach(struct netlink *netlink, int index, const struct net_member *m
 	add_filter(netlink, index, TC_H_MIN_INGRESS, code, n);
 	if (has_hairpin)
 		add_echo_filter(netlink, index, member->mac);
+}
+
+void guard_close_bridge(struct netlink *netlink, int index)
+{
+	const struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, TC_ACT_SHOT);
+	struct nlmsghdr *message = classifier_message(netlink, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, index,
+						      "make a classifier on the bridge");
+
+	mnl_attr_put_strz(message, TCA_KIND, "ingress");
+	netlink_may_exist(netlink);
+	add_filter(netlink, index, TC_H_MIN_INGRESS, &drop, 1);
+	netlink_may_exist(netlink);
 }
 
 void guard_detach(struct netlink *netlink, int index)

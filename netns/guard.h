@@ -50,7 +50,14 @@ size_t guard_build_mac(struct sock_filter code[GUARD_SIZE], const uint8_t mac[6]
 void guard_attach(struct netlink *netlink, int index, const struct net_member *member, bool is_routed,
 		  bool has_hairpin);
 
-/* Adds the message that takes it off again, with every filter after it; a missing one is no error. */
+/*
+ * Adds the messages that close a bridge to the host whose members are on an uplink's network: whatever the bridge would hand to the
+ * host is dropped.  Without an address there the host would all the same answer for its others, and forward if it is a router.
+ * What is there already is no error.
+ */
+void guard_close_bridge(struct netlink *netlink, int index);
+
+/* Adds the message that takes a member's program off again, with every filter after it; a missing one is no error. */
 void guard_detach(struct netlink *netlink, int index);
 
 /* Whether the link's is one with hairpin. */

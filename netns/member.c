@@ -257,7 +257,7 @@ static int configure_port(struct host *host, const struct member_joining *joinin
 	char alias[NET_ID_SIZE + NET_INTERFACE_SIZE];
 	bool hairpin = joining->needs_hairpin;
 	unsigned flags = LINK_FIXED | (network->is_isolated ? LINK_ISOLATED : 0) | (hairpin ? LINK_HAIRPIN : 0);
-	int index, r = link_index(&host->netlink, member->link, &index, e) ?: forward_close_port(member->link, e);
+	int index, r = link_index(&host->netlink, member->link, &index, e) ?: forward_close_link(member->link, e);
 
 	if (r)
 		return r;

@@ -19,6 +19,7 @@
 #include "netns/address.h"
 #include "netns/counters.h"
 #include "netns/forward.h"
+#include "netns/guard.h"
 #include "netns/lease.h"
 #include "netns/link.h"
 #include "netns/names.h"
@@ -250,6 +251,8 @@ static int ensure_uplink(struct netlink *netlink, const struct net_network *netw
 		return error_refuse(e, ERROR_UNSUPPORTED, "this kernel has no vlan links");
 	if (!r)
 		r = link_find(netlink, name, ret, e);
+	if (!r)
+		r = forward_close_link(name, e);
 	if (r)
 		return r;
 	link_set_up(netlink, ret->index, name);
@@ -399,6 +402,7 @@ static int make_bridge(const struct store *store, struct netlink *netlink, struc
 			log_warning("the host's firewall chains can't be listed");
 		return forward_open_uplinks(store, netlink, nft, network, e);
 	}
+	guard_close_bridge(netlink, link.index);
 	link_configure_port(netlink, link.index, network->bridge, network->name, false);
 	r = netlink_commit(netlink, e);
 	return r ?: attach_uplink(netlink, network, link.index, e);
@@ -602,8 +606,14 @@ static int repair_network(const struct net_network *network, void *data, struct 
 {
 	struct repair *repair = data;
 	int bridge = if_nametoindex(network->bridge);
-	int r = network_is_routed(network) && bridge ? repair_counters(repair, network, bridge, e) : 0;
+	int r = 0;
 
+	if (bridge && network_is_routed(network)) {
+		r = repair_counters(repair, network, bridge, e);
+	} else if (bridge) {
+		guard_close_bridge(repair->netlink, bridge);
+		r = netlink_commit(repair->netlink, e);
+	}
 	if (r || !network_is_routed(network) || network->type != NET_TYPE_BRIDGE || !bridge)
 		return r;
 	if (nft_each_dropper(repair->nft, warn_of_dropper, (void *)network, NULL))

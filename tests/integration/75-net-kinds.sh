@@ -70,6 +70,7 @@ if kernel_has vlan id 5; then
 	ip_on out link set eth0.5 up
 	check 'a VLAN of the uplink, bridged' net h create v5 vlan=5 uplink=up0 subnet=198.51.100.0/24
 	join h v1 network=v5
+	is "VLAN: its link is no interface of the host's" "$(on h sh -c 'cat /proc/sys/net/ipv6/conf/hl*/disable_ipv6')" 1
 	is 'VLAN: members are in it' "$(ask v1 tcp 198.51.100.2 80)" "$(part address4)"
 	net h leave v1
 	check 'VLAN: removed' net h remove v5
@@ -125,6 +126,37 @@ on out /usr/bin/python3 "$traffic" raw eth2 "ffffffffffff${mac//:/}88b5$(printf 
 is 'and does not believe another machine' "$(where)" "$before"
 is 'it learns nothing at its port, and sends nothing of unknown receivers there' \
 	"$(ip_on h -j -d link show dev "$before" | jq -c '.[0].linkinfo.info_slave_data | [.learning, .flood]')" '[false,false]'
+# The host takes no part in it, even as a router: neither for a member nor for a machine outside that knows the bridge's hardware address.
+on h nft 'table inet seen {
+	chain input { type filter hook input priority 0; iifname holm-lan counter; }
+	chain forward { type filter hook forward priority 0; iifname holm-lan oifname != holm-lan counter; }
+}'
+on h sh -c 'echo 1 >/proc/sys/net/ipv4/conf/holm-lan/forwarding'
+seen() { on h nft -j list table inet seen | jq -c '[.nftables[].rule.expr[]?.counter?.packets // empty]'; }
+to_host() { # NAME DEVICE
+	ip_on "$1" neigh replace 203.0.113.77 lladdr "$(link_field h holm-lan .address)" dev "$2"
+	ip_on "$1" route replace 192.0.2.0/24 via 203.0.113.77 dev "$2"
+	ask "$1" udp 192.0.2.1 7 >/dev/null
+	ask "$1" udp 192.0.2.2 7 >/dev/null
+}
+to_host l1 eth0
+is 'a member does not get into the host by its bridge' "$(seen)" '[0,0]'
+host other
+ip_on h link add wire type veth peer name eth0 netns "${holder[other]}"
+ip_on h link set wire master holm-lan up
+ip_on other addr add 203.0.113.9/24 dev eth0
+ip_on other link set eth0 up
+to_host other eth0
+is 'nor does a machine outside' "$(seen)" '[0,0]'
+on h tc qdisc del dev holm-lan ingress
+to_host l1 eth0
+like 'which the classifier on the bridge keeps out' "$(seen)" '^\[[1-9]'
+check 'repair puts it back' net h repair
+on h nft reset counters table inet seen >/dev/null
+was=$(seen)
+to_host l1 eth0
+is 'and all is as before' "$(seen)" "$was"
+on h nft delete table inet seen
 net h leave l1
 is 'with the member goes its place' "$(where)" ''
 
