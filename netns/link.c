@@ -292,7 +292,7 @@ void link_create_bridge(struct netlink *netlink, const char *name, const uint8_t
 	struct nlattr *info, *data;
 
 	mnl_attr_put(message, IFLA_ADDRESS, 6, mac);
-	mnl_attr_put_u32(message, IFLA_MTU, mtu);
+	mnl_attr_put_u32(message, IFLA_MTU, mtu ^ 1); /* another one: see link_set_mtu() */
 	info = mnl_attr_nest_start(message, IFLA_LINKINFO);
 	mnl_attr_put_strz(message, IFLA_INFO_KIND, "bridge");
 	data = mnl_attr_nest_start(message, IFLA_INFO_DATA);
@@ -315,11 +315,13 @@ static void put_one_queue(struct nlmsghdr *message)
 	mnl_attr_put_u32(message, IFLA_NUM_RX_QUEUES, 1);
 }
 
-void link_create_veth(struct netlink *netlink, const char *name, int master, const struct link_inside *inside)
+void link_create_veth(struct netlink *netlink, const char *name, const uint8_t mac[6], int master,
+		      const struct link_inside *inside)
 {
 	struct nlmsghdr *message = add_link(netlink, "veth", name);
 	struct nlattr *info, *data, *peer;
 
+	mnl_attr_put(message, IFLA_ADDRESS, 6, mac);
 	mnl_attr_put_u32(message, IFLA_MTU, inside->mtu);
 	put_one_queue(message);
 	if (master)
@@ -489,7 +491,7 @@ void link_configure_port(struct netlink *netlink, int index, const char *name, c
 	link_set_up(netlink, index, name);
 }
 
-void link_fix_address(struct netlink *netlink, int index, const uint8_t mac[6])
+void link_fix_address(struct netlink *netlink, int index, const uint8_t mac[6], bool is_sticky)
 {
 	struct ndmsg *header;
 	struct nlmsghdr *message = netlink_add(netlink, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, sizeof(*header),
@@ -498,7 +500,7 @@ void link_fix_address(struct netlink *netlink, int index, const uint8_t mac[6])
 	header->ndm_family = AF_BRIDGE;
 	header->ndm_ifindex = index;
 	header->ndm_state = NUD_NOARP;
-	header->ndm_flags = NTF_MASTER | NTF_STICKY;
+	header->ndm_flags = NTF_MASTER | (is_sticky ? NTF_STICKY : NTF_EXT_LEARNED);
 	mnl_attr_put(message, NDA_LLADDR, 6, mac);
 }
 
@@ -520,6 +522,16 @@ void link_set_master(struct netlink *netlink, int index, const char *name, int m
 
 	header->ifi_index = index;
 	mnl_attr_put_u32(message, IFLA_MASTER, master);
+}
+
+void link_set_mtu(struct netlink *netlink, int index, const char *name, uint32_t mtu)
+{
+	struct ifinfomsg *header;
+	struct nlmsghdr *message = netlink_add(netlink, RTM_NEWLINK, 0, sizeof(*header), (void **)&header,
+					       "set the MTU of the interface '%s'", name);
+
+	header->ifi_index = index;
+	mnl_attr_put_u32(message, IFLA_MTU, mtu);
 }
 
 void link_delete(struct netlink *netlink, const char *name)

@@ -58,7 +58,10 @@ int link_each_route(struct netlink *netlink, int (*each)(const struct link_route
 
 /* ---- making links; each fails with EEXIST when the name is taken ---- */
 
-/* A bridge without spanning tree and without multicast snooping; it does not take its MAC from its ports. */
+/*
+ * A bridge without spanning tree and without multicast snooping; it takes neither its MAC nor its MTU from its ports.  The MTU counts
+ * as set by hand only when it was another one before: link_set_mtu() completes it.
+ */
 void link_create_bridge(struct netlink *netlink, const char *name, const uint8_t mac[6], uint32_t mtu);
 
 struct link_inside {
@@ -68,8 +71,12 @@ struct link_inside {
 	uint32_t mtu;
 };
 
-/* A veth pair: name here, as a port of master; its peer is born in the namespace. */
-void link_create_veth(struct netlink *netlink, const char *name, int master, const struct link_inside *inside);
+/*
+ * A veth pair: name here, as a port of master; its peer is born in the namespace.  mac: of the end here.  The master's own is one that
+ * the bridge knows already: else it keeps an entry for each port, and goes through them all whenever one is added.
+ */
+void link_create_veth(struct netlink *netlink, const char *name, const uint8_t mac[6], int master,
+		      const struct link_inside *inside);
 
 /* A macvlan (bridge or private mode) or ipvlan (layer 2) of link parent, born in the namespace. */
 void link_create_child(struct netlink *netlink, bool macvlan, bool isolated, int parent,
@@ -89,10 +96,15 @@ enum {
 
 /* A link on the host's side: alias, no addresses of its own, up. */
 void link_configure_port(struct netlink *netlink, int index, const char *name, const char *alias, unsigned port_flags);
-/* The bridge sends what is for mac to this port, whoever else says that it has it (bridge(8): static, sticky). */
-void link_fix_address(struct netlink *netlink, int index, const uint8_t mac[6]);
+/*
+ * The bridge sends what is for mac to this port, until the port is gone.  is_sticky: also if it came from another port, which matters
+ * where one learns (bridge(8): static, sticky); else the entry is none of those that the bridge goes through for each new port
+ * (extern_learn).
+ */
+void link_fix_address(struct netlink *netlink, int index, const uint8_t mac[6], bool is_sticky);
 void link_set_hairpin(struct netlink *netlink, int index, const char *name);
 void link_set_master(struct netlink *netlink, int index, const char *name, int master);
+void link_set_mtu(struct netlink *netlink, int index, const char *name, uint32_t mtu);
 void link_delete(struct netlink *netlink, const char *name); /* a missing one is no error */
 
 void link_add_address(struct netlink *netlink, int index, const struct link_address *address, const char *link_name);

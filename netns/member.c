@@ -263,7 +263,7 @@ static int configure_port(struct host *host, const struct member_joining *joinin
 		return r;
 	guard_attach(&host->netlink, index, member, network_is_routed(network), hairpin);
 	snprintf(alias, sizeof(alias), "%s %s", member->id, member->name);
-	link_fix_address(&host->netlink, index, member->mac);
+	link_fix_address(&host->netlink, index, member->mac, *network->uplink);
 	link_configure_port(&host->netlink, index, member->link, alias, flags);
 	if (network_is_routed(network)) {
 		if (member->address4.family)
@@ -299,7 +299,8 @@ static int create_link(struct host *host, const struct member_joining *joining, 
 	const struct net_network *network = &joining->network;
 
 	if (*network->bridge)
-		link_create_veth(&host->netlink, joining->member.link, joining->links.bridge, there);
+		link_create_veth(&host->netlink, joining->member.link, joining->links.bridge_mac, joining->links.bridge,
+				 there);
 	else
 		link_create_child(&host->netlink, network->type == NET_TYPE_MACVLAN, network->is_isolated,
 				  joining->links.parent, there);

@@ -377,6 +377,10 @@ static int make_bridge(const struct store *store, struct netlink *netlink, struc
 		return error_refuse(e, ERROR_EXISTS, "interface '%s' is there and is not a bridge", network->bridge);
 	ret->bridge = link.index;
 	memcpy(ret->bridge_mac, link.mac, sizeof(link.mac));
+	link_set_mtu(netlink, link.index, network->bridge, ret->mtu);
+	r = netlink_commit(netlink, e);
+	if (r)
+		return r;
 	if (*network->vrf) {
 		r = link_find(netlink, network->vrf, &vrf, e);
 		if (r)

@@ -18,6 +18,13 @@ isnt 'another gets another' "$a4 $a6" "$b4 $b6"
 is 'the network default exists from the first use' "$(net h list | cut -d ' ' -f 1,2)" 'default type=bridge'
 is 'loopback is up' "$(link_field a lo '.flags | contains(["UP"])')" true
 
+mac=$(link_field a eth0 .address)
+is 'the bridge keeps one entry for a member, and it is none that it goes through for each new port' \
+	"$(on h bridge -j fdb show br holm-default | jq -c --arg mac "$mac" '[.[] | select(.mac == $mac) | [.state // "", .flags[]]]')" \
+	'[["","extern_learn"]]'
+is 'and none for its port, whose hardware address is its own' \
+	"$(on h bridge -j fdb show br holm-default | jq '[.[] | select(.master and (.flags | index("self") | not))] | length')" 3
+
 serve a tcp 0.0.0.0 80
 serve a tcp :: 80
 serve a udp "$a4" 53

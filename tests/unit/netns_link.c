@@ -57,7 +57,7 @@ static void test_veth(void **state)
 	const struct nlattr *info, *peer;
 
 	(void)state;
-	link_create_veth(&netlink, "hv0", 42, &inside);
+	link_create_veth(&netlink, "hv0", mac, 42, &inside);
 	message = message_of(&netlink, 1, 0);
 	assert_int_equal(message->nlmsg_type, RTM_NEWLINK);
 	assert_int_equal(message->nlmsg_flags, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
