@@ -3,10 +3,6 @@
  * TCP between two network namespaces, for the benchmark of networks.
  *
  *   traffic serve PORT                            takes connections until killed: says "ready" first
- *   traffic flow ADDRESS PORT MILLISECONDS        sends as fast as it can: bytes per second that arrived
- *   traffic rtt ADDRESS PORT ROUNDS SIZE          SIZE bytes there and back, as MPI's ping-pong does: median microseconds
- *                                                 of a round trip, with two decimals
- *   traffic connect ADDRESS PORT ROUNDS           a new connection, a byte back: median microseconds
  *   traffic turns KIND SIZE TIMES CONNECTIONS ROUNDS (PID ADDRESS PORT)...
  *                                                 compares servers that are reached from the network namespaces of these
  *                                                 processes: a line for each round, the number of its connections and
@@ -14,7 +10,7 @@
  *
  * turns is one process with a connection to each server at once: what changes the speed of the machine or of the process
  * changes that of all.  It enters a namespace outside of the clock.  KIND is 'bulk' (SIZE bytes there, one back), 'pong' (SIZE
- * bytes there and back) or 'connect' (a new connection, SIZE bytes back).  In a round each server has one turn, of TIMES times;
+ * bytes there and back, as MPI's ping-pong does) or 'connect' (a new connection, SIZE bytes back).  In a round each server has one turn, of TIMES times;
  * from round to round the order changes, so that every server comes at every place and after every other.  After ROUNDS rounds
  * the connections are new ones, CONNECTIONS times; a first round, in which TCP finds its pace, is not shown.
  */
@@ -36,13 +32,13 @@
 
 enum { CHUNK = 256 * 1024, SIZE_MAX_ = 4 * 1024 * 1024, SIDES_MAX = 8 };
 
-/* What a connection begins with: what it is for (FLOW until its end, or a kind's letter), and the size of a message. */
+/* What a connection begins with: what it is for, and the size of a message. */
 struct head {
 	uint32_t letter;
 	uint32_t size;
 };
 
-enum { FLOW = 'f', BULK = 'b', PONG = 'p', CONNECT = 'c' };
+enum { BULK = 'b', PONG = 'p', CONNECT = 'c' };
 
 /* A server, the namespace that it is reached from, and the connection to it. */
 struct side {
@@ -99,18 +95,6 @@ static void set_nodelay(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 }
 
-/* Everything until the end, then the number of bytes back. */
-static void answer_flow(int fd)
-{
-	uint64_t got = 0;
-	ssize_t n;
-
-	while ((n = recv(fd, buffer, CHUNK, 0)) > 0)
-		got += n;
-	memcpy(buffer, &got, sizeof(got));
-	give(fd, sizeof(got));
-}
-
 static void answer_bulk(int fd, uint32_t size)
 {
 	while (receive(fd, size, CHUNK))
@@ -145,9 +129,7 @@ static void answer(int fd)
 	}
 	if (fork() != 0)
 		return;
-	if (head.letter == FLOW)
-		answer_flow(fd);
-	else if (head.letter == BULK)
+	if (head.letter == BULK)
 		answer_bulk(fd, head.size);
 	else
 		answer_pong(fd, head.size);
@@ -192,23 +174,6 @@ static void open_side(struct side *side, uint32_t letter, uint32_t size)
 	give(side->fd, sizeof(head));
 }
 
-static int flow(struct side *side, int64_t milliseconds)
-{
-	int64_t begin, end;
-	uint64_t got;
-
-	open_side(side, FLOW, 0);
-	begin = now();
-	end = begin + milliseconds * 1000000;
-	while (now() < end)
-		give(side->fd, CHUNK);
-	shutdown(side->fd, SHUT_WR);
-	take(side->fd, sizeof(got));
-	memcpy(&got, buffer, sizeof(got));
-	printf("%.0f\n", (double)got * 1e9 / (double)(now() - begin));
-	return 0;
-}
-
 static int64_t time_bulk(struct side *side, uint32_t size)
 {
 	int64_t begin = now();
@@ -242,31 +207,6 @@ static int64_t time_connect(struct side *side, uint32_t size)
 	setsockopt(side->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	close(side->fd);
 	return end - begin;
-}
-
-static int compare(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static int print_median(struct side *side, int64_t (*measure)(struct side *side, uint32_t size), int rounds,
-			uint32_t size)
-{
-	int64_t *times = calloc(rounds, sizeof(*times));
-
-	for (int i = 0; i < rounds; i++)
-		times[i] = measure(side, size);
-	qsort(times, rounds, sizeof(*times), compare);
-	printf("%.2f\n", (double)times[rounds / 2] / 1000);
-	return 0;
-}
-
-static int rtt(struct side *side, int rounds, uint32_t size)
-{
-	open_side(side, PONG, size);
-	return print_median(side, time_pong, rounds, size);
 }
 
 static const struct kind {
@@ -371,19 +311,10 @@ static int turns(char **words, int n)
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "";
-	struct side side = {0};
 
 	if (argc == 3 && !strcmp(mode, "serve"))
 		return serve(atoi(argv[2]));
 	if (argc >= 10 && argc <= 7 + 3 * SIDES_MAX && (argc - 7) % 3 == 0 && !strcmp(mode, "turns"))
 		return turns(argv + 2, (argc - 7) / 3);
-	if (argc > 3)
-		side = (struct side){.address = argv[2], .port = atoi(argv[3])};
-	if (argc == 5 && !strcmp(mode, "flow"))
-		return flow(&side, atoi(argv[4]));
-	if (argc == 6 && !strcmp(mode, "rtt") && atoi(argv[4]) > 0 && atoi(argv[5]) > 0 && atoi(argv[5]) <= SIZE_MAX_)
-		return rtt(&side, atoi(argv[4]), atoi(argv[5]));
-	if (argc == 5 && !strcmp(mode, "connect") && atoi(argv[4]) > 0)
-		return print_median(&side, time_connect, atoi(argv[4]), 1);
 	errx(2, "usage: see the head of tests/bench/traffic.c");
 }
