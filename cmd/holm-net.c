@@ -339,7 +339,7 @@ static int count(struct call *call, struct error *e)
 static int repair(struct call *call, struct error *e)
 {
 	return network_repair(&call->host.store, &call->host.netlink, &call->host.nft, e)
-		   ?: ports_repair(&call->host, e);
+		   ?: member_repair(&call->host, e) ?: ports_repair(&call->host, e);
 }
 
 static int collect_member(const struct net_member *member, void *data, struct error *e)

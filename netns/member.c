@@ -559,3 +559,28 @@ int member_count(struct host *host, const struct net_member *member, struct net_
 		counters_read(map, member, ret);
 	return 0;
 }
+
+/* ---- what somebody took away ---- */
+
+static int fix_address_again(const struct net_member *member, void *data, struct error *e)
+{
+	static const uint8_t none[sizeof(member->mac)];
+	struct host *host = data;
+	struct net_network network;
+	int index, r;
+
+	if (!*member->link || !memcmp(member->mac, none, sizeof(none)) ||
+	    link_index(&host->netlink, member->link, &index, NULL))
+		return 0; /* it has no port, not yet or no longer */
+	r = store_load_network(&host->store, member->network, &network, e);
+	if (r)
+		return r;
+	link_fix_address(&host->netlink, index, member->mac, *network.uplink);
+	r = netlink_commit(&host->netlink, e);
+	return r == -ENODEV ? 0 : r;
+}
+
+int member_repair(struct host *host, struct error *e)
+{
+	return store_each_member(&host->store, NULL, fix_address_again, host, e);
+}

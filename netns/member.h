@@ -63,4 +63,7 @@ int member_limit(struct host *host, const char *id, const char *name, const stru
 int member_count(struct host *host, const struct net_member *member, struct net_counters *ret,
 		 struct error *e) must_check;
 
+/* Tells the bridges again where members are, whoever made them forget it. */
+int member_repair(struct host *host, struct error *e) must_check;
+
 #endif

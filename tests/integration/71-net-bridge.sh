@@ -25,6 +25,14 @@ is 'the bridge keeps one entry for a member, and it is none that it goes through
 is 'and none for its port, whose hardware address is its own' \
 	"$(on h bridge -j fdb show br holm-default | jq '[.[] | select(.master and (.flags | index("self") | not))] | length')" 3
 
+join h c network=default
+c4=$(part address4)
+serve c tcp 0.0.0.0 80
+ip_on c link set eth0 down
+ip_on c link set eth0 up
+is 'it is reached where it was after its interface was down' "$(ask b tcp "$c4" 80)" "$b4"
+net h leave c
+
 serve a tcp 0.0.0.0 80
 serve a tcp :: 80
 serve a udp "$a4" 53
@@ -37,6 +45,9 @@ serve h tcp 127.0.0.1 6
 
 is 'instance to instance, IPv4' "$(ask b tcp "$a4" 80)" "$b4"
 is 'instance to instance, IPv6' "$(ask b tcp "$a6" 80)" "$b6"
+ip_on h link set holm-default type bridge fdb_flush
+check 'a bridge that somebody made forget where members are: repair' net h repair
+is 'and it knows again' "$(ask b tcp "$a4" 80)" "$b4"
 is 'host to instance' "$(ask h tcp "$a4" 80)" 10.66.0.1
 is 'instance to host' "$(ask b tcp 10.66.0.1 7)" "$b4"
 is 'instance to the outside, as the host' "$(ask a tcp 192.0.2.2 80)" 192.0.2.1
