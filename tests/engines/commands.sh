@@ -240,7 +240,7 @@ each 'exec: a process by file' 'echo "{\"args\": [\"sh\", \"-c\", \"echo \$A \$(
 	rt exec -p p each; rt exec --process <(cat p) each; rt exec -p p -u 9 each; rt exec --process nowhere each; echo $?'
 each 'exec: a process by file that is none' 'echo "{" >p; rt exec -p p each; echo $?; echo "{}" >p; rt exec -p p each; echo $?; echo "{\"args\": [\"true\"]}" >p; rt exec -p p each; echo $?'
 each 'exec: pid file' 'rt exec -d --pid-file pid each sleep 100; tail -c 1 pid | grep -c "[0-9]"; [ -d /proc/$(cat pid) ] && echo there; stat -c %a pid'
-each 'exec: input and output' 'echo text | rt exec each cat; rt exec each sh -c "echo out; echo err >&2" 2>&1; echo x | rt exec each sh -c "exit 3"; echo $?'
+each 'exec: input and output' 'echo text | rt exec each cat; rt exec each sh -c "echo out; echo err >&2" 2>/dev/null; rt exec each sh -c "echo out; echo err >&2" 2>&1 >/dev/null; echo x | rt exec each sh -c "exit 3"; echo $?'
 each 'exec: a terminal needs a socket where it is detached' 'rt exec -t -d each true; echo $?; rt exec --console-socket nowhere each true; echo $?'
 each 'exec: --cgroup, one that is not there' 'rt exec --cgroup not/there each true; echo $?; rt exec --cgroup sea:/ each true; echo $?; rt exec --cgroup ../.. each true; echo $?'
 each 'exec: --cgroup, of one controller' 'p=$(sed -n "s/^[0-9]*:pids://p" /proc/$(rt state each | jq .pid)/cgroup); [ -n "$p" ] || p=$(sed -n s/^0:://p /proc/$(rt state each | jq .pid)/cgroup)
