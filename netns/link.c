@@ -448,6 +448,16 @@ void link_move(struct netlink *netlink, int index, const char *name, int netns_f
 	mnl_attr_put_strz(message, IFLA_IFNAME, new_name);
 }
 
+static struct nlmsghdr *change_link(struct netlink *netlink, int index, const char *name, const char *what)
+{
+	struct ifinfomsg *header;
+	struct nlmsghdr *message = netlink_add(netlink, RTM_NEWLINK, 0, sizeof(*header), (void **)&header,
+					       "%s the interface '%s'", what, name);
+
+	header->ifi_index = index;
+	return message;
+}
+
 static void put_port_flags(struct nlmsghdr *message, unsigned flags)
 {
 	struct nlattr *info, *data;
@@ -471,12 +481,9 @@ static void put_port_flags(struct nlmsghdr *message, unsigned flags)
 
 void link_configure_port(struct netlink *netlink, int index, const char *name, const char *alias, unsigned port_flags)
 {
-	struct ifinfomsg *header;
-	struct nlmsghdr *message = netlink_add(netlink, RTM_NEWLINK, 0, sizeof(*header), (void **)&header,
-					       "configure the interface '%s'", name);
+	struct nlmsghdr *message = change_link(netlink, index, name, "configure");
 	struct nlattr *nest, *inner;
 
-	header->ifi_index = index;
 	mnl_attr_put_strz(message, IFLA_IFALIAS, alias);
 	nest = mnl_attr_nest_start(message, IFLA_AF_SPEC);
 	inner = mnl_attr_nest_start(message, AF_INET6);
@@ -506,31 +513,22 @@ void link_fix_address(struct netlink *netlink, int index, const uint8_t mac[6], 
 
 void link_set_hairpin(struct netlink *netlink, int index, const char *name)
 {
-	struct ifinfomsg *header;
-	struct nlmsghdr *message = netlink_add(netlink, RTM_NEWLINK, 0, sizeof(*header), (void **)&header,
-					       "configure the interface '%s'", name);
+	struct nlmsghdr *message = change_link(netlink, index, name, "configure");
 
-	header->ifi_index = index;
 	put_port_flags(message, LINK_HAIRPIN);
 }
 
 void link_set_master(struct netlink *netlink, int index, const char *name, int master)
 {
-	struct ifinfomsg *header;
-	struct nlmsghdr *message = netlink_add(netlink, RTM_NEWLINK, 0, sizeof(*header), (void **)&header,
-					       "put the interface '%s' under its master", name);
+	struct nlmsghdr *message = change_link(netlink, index, name, "set the master of");
 
-	header->ifi_index = index;
 	mnl_attr_put_u32(message, IFLA_MASTER, master);
 }
 
 void link_set_mtu(struct netlink *netlink, int index, const char *name, uint32_t mtu)
 {
-	struct ifinfomsg *header;
-	struct nlmsghdr *message = netlink_add(netlink, RTM_NEWLINK, 0, sizeof(*header), (void **)&header,
-					       "set the MTU of the interface '%s'", name);
+	struct nlmsghdr *message = change_link(netlink, index, name, "set the MTU of");
 
-	header->ifi_index = index;
 	mnl_attr_put_u32(message, IFLA_MTU, mtu);
 }
 
